@@ -1,0 +1,86 @@
+"""`@polyfn.function`, and the list of what it declared in this process."""
+
+from polyfn.errors import DeclarationError
+from polyfn.triggers import Call, Trigger
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeVar, overload
+
+    F = TypeVar("F", bound=Callable[..., Any])
+else:
+
+    def overload(declared):  # noqa: ANN001, ANN201
+        return declared
+
+
+class Declaration:
+    """One declared function: its `name`, its `trigger` and the author's `handler`."""
+
+    __slots__ = ("handler", "name", "trigger")
+
+    def __init__(self, name: str, trigger: Trigger, handler: "Callable[..., Any]") -> None:
+        self.name = name
+        self.trigger = trigger
+        self.handler = handler
+
+    def __repr__(self) -> str:
+        return f"Declaration({self.name!r}, {self.trigger!r})"
+
+
+#: Every function declared in this process, by name, in the order of declaration.
+declared: "dict[str, Declaration]" = {}
+
+
+@overload
+def function(handler: "F", /) -> "F": ...
+@overload
+def function(trigger: Trigger | None = None, /, *, name: str | None = None) -> "Callable[[F], F]": ...
+def function(
+    trigger: "Trigger | Callable[..., Any] | None" = None, /, *, name: str | None = None
+) -> "Callable[..., Any]":
+    """Declare a function: `@function`, `@function()` or `@function(Queue("orders"), name="fulfil")`.
+
+    The decorated callable is returned as it is, so a unit test calls the author's own code; the
+    declaration is at its `__polyfn__`. `name` is what the function is called in artifacts and
+    on the command line, the callable's own name unless given.
+
+    Raises DeclarationError for what is no trigger, for a name that is taken, and for a callable
+    that has no name of its own and was given none.
+    """
+    if trigger is None or isinstance(trigger, Trigger):
+        chosen = trigger or Call()
+        return lambda handler: _declare(handler, chosen, name)
+    if callable(trigger) and not isinstance(trigger, type):
+        return _declare(trigger, Call(), name)
+    raise DeclarationError(
+        f"polyfn.function({trigger!r}): expected a trigger such as polyfn.Http('GET', '/'), or a function",
+        hint="triggers are objects: write polyfn.Queue('orders'), not polyfn.Queue",
+    )
+
+
+def _declare(handler: "F", trigger: Trigger, name: str | None) -> "F":
+    if not callable(handler):
+        raise DeclarationError(f"polyfn.function decorates a callable; it was given {handler!r}")
+    chosen = name or getattr(handler, "__name__", None)
+    if not chosen:
+        raise DeclarationError(f"{handler!r} has no name of its own: write polyfn.function(name='...')")
+    taken = declared.get(chosen)
+    if taken is not None and not _same_place(taken.handler, handler):
+        raise DeclarationError(
+            f"two functions are named {chosen!r}: in {taken.handler.__module__} and {handler.__module__}",
+            hint="give one of them another name: @polyfn.function(name='...')",
+        )
+    declaration = Declaration(chosen, trigger, handler)
+    declared[chosen] = declaration
+    handler.__polyfn__ = declaration  # type: ignore[attr-defined]
+    return handler
+
+
+def _same_place(one: "Callable[..., Any]", other: "Callable[..., Any]") -> bool:
+    """Whether both come from the same definition: a reloaded module declares its functions again."""
+    return (one.__module__, getattr(one, "__qualname__", None)) == (
+        other.__module__,
+        getattr(other, "__qualname__", None),
+    )

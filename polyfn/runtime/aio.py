@@ -1,0 +1,156 @@
+"""The process's one event loop. asyncio is imported when the first awaitable arrives.
+
+The loop lives as long as the process, so that clients and pools made in one invocation work in the
+next, and it runs only inside `run`, so that a sync handler may itself call `asyncio.run`.
+"""
+
+from polyfn.errors import DeadlineError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import AsyncIterable, Awaitable, Coroutine, Iterator
+    from typing import Any, TypeVar
+
+    T = TypeVar("T")
+
+#: An async handler is cancelled this many seconds before its deadline, or this share of what it had,
+#: whichever is less: it needs time to clean up and the runtime to report.
+MARGIN = 0.5
+MARGIN_SHARE = 0.1
+
+_loop: "asyncio.AbstractEventLoop | None" = None
+
+
+def loop() -> "asyncio.AbstractEventLoop":
+    """Return the process's event loop, made on first use."""
+    global _loop
+    if _loop is None or _loop.is_closed():
+        import asyncio
+
+        _loop = asyncio.new_event_loop()
+    return _loop
+
+
+def budget(until: float) -> float:
+    """Seconds that work may take which the platform ends at `until` (seconds since the epoch)."""
+    from time import time
+
+    left = until - time()
+    return max(0.0, left - min(MARGIN, left * MARGIN_SHARE))
+
+
+def run(awaitable: "Awaitable[T]", *, until: float | None = None) -> "T":
+    """Run an awaitable to its end on the process's loop.
+
+    With `until` (seconds since the epoch) it is cancelled a margin before, and DeadlineError is
+    raised. A loop that is already running in this thread cannot be used: RuntimeError.
+    """
+    if until is None or until == float("inf"):
+        return loop().run_until_complete(_awaited(awaitable))
+    return loop().run_until_complete(_limited(awaitable, budget(until)))
+
+
+async def _awaited(awaitable: "Awaitable[T]") -> "T":
+    return await awaitable
+
+
+async def _limited(awaitable: "Awaitable[T]", seconds: float) -> "T":
+    import asyncio
+
+    scope = asyncio.timeout(seconds)
+    try:
+        async with scope:
+            return await awaitable
+    except TimeoutError:
+        if not scope.expired():
+            raise
+        raise DeadlineError(
+            f"the handler was cancelled after {seconds:.3f} s, shortly before its deadline",
+            hint="raise the function's timeout, or do less in one invocation",
+        ) from None
+
+
+def iterate(source: "AsyncIterable[T]", *, until: float | None = None) -> "Iterator[T]":
+    """Iterate over an async iterable from sync code, one task driving it from start to end.
+
+    One task, because cancel scopes and context variables must not be entered in one and left in
+    another. Closing the iterator early cancels the task and waits for its clean-up.
+    """
+    import asyncio
+
+    queue: asyncio.Queue[tuple[str, Any]] = asyncio.Queue(maxsize=1)
+
+    async def pump() -> None:
+        try:
+            async for item in source:
+                await queue.put(("item", item))
+        except Exception as error:  # noqa: BLE001  it is raised again where the item was asked for
+            await queue.put(("error", error))
+        else:
+            await queue.put(("end", None))
+        finally:
+            close = getattr(source, "aclose", None)
+            if close is not None:
+                await close()
+
+    task = loop().create_task(pump())
+    try:
+        while True:
+            kind, value = run(queue.get(), until=until)
+            if kind == "item":
+                yield value
+            elif kind == "error":
+                raise value
+            else:
+                return
+    finally:
+        task.cancel()
+        loop().run_until_complete(_quietly(task))
+
+
+async def _quietly(task: "asyncio.Task[None]") -> None:
+    import asyncio
+
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def close() -> None:
+    """Cancel what still runs, shut down async generators and close the loop. It may be used again."""
+    global _loop
+    if _loop is None or _loop.is_closed():
+        _loop = None
+        return
+    import asyncio
+
+    tasks = asyncio.all_tasks(_loop)
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        _loop.run_until_complete(_gathered(tasks))
+    _loop.run_until_complete(_loop.shutdown_asyncgens())
+    _loop.close()
+    _loop = None
+
+
+async def _gathered(tasks: "set[asyncio.Task[Any]]") -> None:
+    import asyncio
+
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def is_coroutine(value: object) -> bool:
+    """Whether a value is the coroutine object of an `async def`."""
+    return type(value) is _Coroutine
+
+
+def _coroutine_type() -> type:
+    # types.CoroutineType without importing types.
+    async def nothing() -> None: ...
+
+    made: Coroutine[Any, Any, None] = nothing()
+    made.close()
+    return type(made)
+
+
+_Coroutine = _coroutine_type()

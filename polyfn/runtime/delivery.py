@@ -1,0 +1,196 @@
+"""Delivering messages: per message or as a batch, in order or at once, each settled on its own."""
+
+from polyfn.events import Batch
+from polyfn.outcomes import Drop, Retry
+from polyfn.runtime import logs
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from polyfn.context import Context
+    from polyfn.events import Message
+    from polyfn.invoke import Invoker
+
+#: No message is begun with less than this many seconds left, or this share of what there was: it
+#: would be cut off by the platform, and the messages before it would be delivered again.
+MARGIN = 0.25
+MARGIN_SHARE = 0.05
+
+
+def deliver(
+    invoker: "Invoker",
+    messages: "list[Message[Any]]",
+    context: "Context",
+    *,
+    native: "Any" = None,
+    ordered: bool = False,
+) -> "list[Message[Any]]":
+    """See `Invoker.deliver`."""
+    concurrency = getattr(invoker.declaration.trigger, "concurrency", 1)
+    if invoker.binding.level == "batch":
+        _as_batch(invoker, messages, context, native)
+    elif ordered or concurrency == 1 or len(messages) < 2:
+        _one_by_one(invoker, messages, context, ordered)
+    elif invoker.binding.style.startswith("async"):
+        _as_tasks(invoker, messages, context, concurrency)
+    else:
+        _in_threads(invoker, messages, context, concurrency)
+    for message in messages:
+        message.open = False
+    failed = [message for message in messages if message.failed]
+    if ordered and failed:
+        return messages[messages.index(failed[0]) :]
+    return failed
+
+
+def _as_batch(invoker: "Invoker", messages: "list[Message[Any]]", context: "Context", native: "Any") -> None:
+    for message in messages:
+        message.binder = invoker.binding.data
+    arguments = (Batch(messages, native=native), context)[: invoker.binding.arity]
+    try:
+        result = invoker.declaration.handler(*arguments)
+        if hasattr(result, "__await__"):
+            from polyfn.runtime import aio
+
+            aio.run(result, until=context.deadline)
+        elif hasattr(result, "__next__"):
+            for _ in result:
+                pass
+    except Drop as drop:
+        logs.report("ERROR", f"batch dropped: {drop.reason}", request_id=context.request_id)
+    except Exception as error:  # noqa: BLE001  becomes the outcome of every message
+        for message in messages:
+            message.fail(error)
+        _report(error, context, None)
+
+
+def _one_by_one(
+    invoker: "Invoker", messages: "list[Message[Any]]", context: "Context", ordered: bool
+) -> None:
+    for index, message in enumerate(messages):
+        if _is_too_late(context, index):
+            _postpone(messages[index:], context)
+            return
+        try:
+            _drain(invoker.call(message, _context_of(context, message)))
+        except Exception as error:  # noqa: BLE001  becomes the outcome of this message
+            if not _settle(message, error, context) and ordered:
+                return
+
+
+def _as_tasks(
+    invoker: "Invoker", messages: "list[Message[Any]]", context: "Context", concurrency: int
+) -> None:
+    import asyncio
+
+    from polyfn.errors import DeadlineError
+    from polyfn.runtime import aio
+
+    pending = set(map(id, messages))
+
+    async def one(message: "Message[Any]", slots: "asyncio.Semaphore") -> None:
+        async with slots:
+            try:
+                result = await invoker.acall(message, _context_of(context, message))
+                if hasattr(result, "__aiter__"):
+                    async for _ in result:
+                        pass
+            except Exception as error:  # noqa: BLE001  becomes the outcome of this message
+                _settle(message, error, context)
+            pending.discard(id(message))
+
+    async def every() -> None:
+        slots = asyncio.Semaphore(concurrency)
+        async with asyncio.TaskGroup() as group:
+            for message in messages:
+                group.create_task(one(message, slots))
+
+    try:
+        aio.run(every(), until=context.deadline)
+    except DeadlineError:
+        _postpone([message for message in messages if id(message) in pending], context)
+
+
+def _in_threads(
+    invoker: "Invoker", messages: "list[Message[Any]]", context: "Context", concurrency: int
+) -> None:
+    """Run sync handlers side by side. What still runs at the margin counts as failed."""
+    from concurrent.futures import ThreadPoolExecutor, wait
+    from contextvars import copy_context
+
+    def one(message: "Message[Any]") -> None:
+        try:
+            _drain(invoker.call(message, _context_of(context, message)))
+        except Exception as error:  # noqa: BLE001  becomes the outcome of this message
+            if message.open:
+                _settle(message, error, context)
+
+    pool = ThreadPoolExecutor(min(concurrency, len(messages)), thread_name_prefix="polyfn")
+    running = {pool.submit(copy_context().run, one, message): message for message in messages}
+    left = context.remaining()
+    limit = None if left == float("inf") else max(0.0, left - min(MARGIN, left * MARGIN_SHARE))
+    _, late = wait(running, timeout=limit)
+    if late:
+        _postpone([running[future] for future in running if future in late], context)
+    # Not waiting for the late ones: a thread cannot be stopped, and the reply must go out.
+    pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _drain(result: "Any") -> None:
+    """Run a generator handler to its end: a message has nowhere to stream to."""
+    if hasattr(result, "__next__"):
+        for _ in result:
+            pass
+
+
+def _context_of(context: "Context", message: "Message[Any]") -> "Context":
+    """The invocation's context with this message's attempt, sharing the deferred work."""
+    if message.attempt is None:
+        return context
+    return context.for_attempt(message.attempt)
+
+
+def _settle(message: "Message[Any]", error: Exception, context: "Context") -> bool:
+    """Turn what a handler raised into the message's outcome; return whether it succeeded."""
+    if isinstance(error, Drop):
+        logs.report(
+            "ERROR",
+            f"message dropped: {error.reason}",
+            request_id=context.request_id,
+            message_id=message.id,
+        )
+        return True
+    message.fail(error)
+    _report(error, context, message.id)
+    return False
+
+
+def _report(error: Exception, context: "Context", message_id: str | None) -> None:
+    if isinstance(error, Retry):
+        what = "batch" if message_id is None else "message"
+        logs.report(
+            "WARNING",
+            f"{what} to be retried: {error.reason}",
+            request_id=context.request_id,
+            message_id=message_id,
+        )
+    else:
+        what = "batch failed" if message_id is None else "message failed"
+        logs.report("ERROR", what, error=error, request_id=context.request_id, message_id=message_id)
+
+
+def _is_too_late(context: "Context", index: int) -> bool:
+    if index == 0 or context.deadline is None:
+        return False
+    return context.remaining() < MARGIN
+
+
+def _postpone(messages: "list[Message[Any]]", context: "Context") -> None:
+    for message in messages:
+        message.fail()
+    logs.report(
+        "WARNING",
+        f"{len(messages)} messages are returned unfinished: the deadline is near",
+        request_id=context.request_id,
+    )

@@ -1,0 +1,237 @@
+"""From a handler's result, or what it raised, to an HTTP reply. Every HTTP provider shares this."""
+
+from polyfn.errors import PayloadError
+from polyfn.http import Headers, HTTPError, Response
+from polyfn.outcomes import Drop, Retry
+from polyfn.runtime import json, logs, routes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from polyfn.context import Context
+    from polyfn.http import Request
+    from polyfn.invoke import Invoker
+
+JSON = "application/json"
+TEXT = "text/plain; charset=utf-8"
+BINARY = "application/octet-stream"
+LINES = "application/x-ndjson"
+PROBLEM = "application/problem+json"
+
+
+class Reply:
+    """What goes to the client: `status`, `headers`, and either `body` or, where not None, `stream`."""
+
+    __slots__ = ("body", "headers", "status", "stream")
+
+    def __init__(
+        self,
+        status: int,
+        headers: Headers,
+        body: bytes = b"",
+        stream: "Iterator[bytes] | None" = None,
+    ) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+        self.stream = stream
+
+    def read(self) -> bytes:
+        """Return the whole body, for a platform that cannot stream."""
+        if self.stream is not None:
+            self.body = b"".join(self.stream)
+            self.stream = None
+        return self.body
+
+
+def serve(invoker: "Invoker", request: "Request[Any]", context: "Context") -> Reply:
+    """Route, call, and turn whatever happens into a reply. Failures are logged and never raised."""
+    trigger = invoker.declaration.trigger
+    try:
+        refused = _refuse(trigger, request)
+        if refused is not None:
+            return refused
+        reply = from_result(invoker.call(request, context))
+    except Exception as error:  # noqa: BLE001  every failure of a handler is a reply
+        reply = from_error(error)
+        report(error, reply, context)
+    if request.method == "HEAD":
+        # The headers are those of the GET; the body is not (RFC 9110, 9.3.2).
+        if reply.stream is not None:
+            _close(reply.stream)
+            reply.stream = None
+        elif reply.body and "content-length" not in reply.headers:
+            reply.headers.add("content-length", len(reply.body))
+        reply.body = b""
+    return reply
+
+
+def _refuse(trigger: "Any", request: "Request[Any]") -> Reply | None:
+    """Answer 404 or 405 for what the trigger's route or method does not take; fill in the params."""
+    params = routes.match(getattr(trigger, "route", None), request.raw_path)
+    if params is None:
+        return problem(404)
+    request.params.update(params)
+    method = getattr(trigger, "method", None)
+    if method is None or request.method == method or (method == "GET" and request.method == "HEAD"):
+        return None
+    allowed = "GET, HEAD" if method == "GET" else method
+    return problem(405, headers=Headers({"allow": allowed}))
+
+
+def from_result(result: "Any") -> Reply:
+    """Make a reply of what a handler returned.
+
+    | result | reply |
+    |---|---|
+    | `Response` | as it says |
+    | `(status, body)` | that status |
+    | None | 204 without a body |
+    | bytes | application/octet-stream |
+    | str | text/plain |
+    | an iterator | streamed; its first item chooses the type, and may be a `Response` without a body |
+    | anything else | JSON; raises ResultError if it has no JSON form |
+    """
+    if isinstance(result, Reply):
+        return result
+    if isinstance(result, Response):
+        return _with_body(result.body, result.status, result.headers)
+    if isinstance(result, tuple) and len(result) == 2 and type(result[0]) is int:
+        response = Response(result[1], result[0])
+        return _with_body(response.body, response.status, response.headers)
+    if result is None:
+        return Reply(204, Headers())
+    return _with_body(result, 200, Headers())
+
+
+def _with_body(body: "Any", status: int, headers: Headers) -> Reply:
+    if body is None:
+        return Reply(status, headers)
+    if isinstance(body, str):
+        return _typed(Reply(status, headers, body.encode("utf-8", "surrogateescape")), TEXT)
+    if isinstance(body, (bytes, bytearray, memoryview)):
+        return _typed(Reply(status, headers, bytes(body)), BINARY)
+    if hasattr(body, "__aiter__"):
+        from polyfn.runtime import aio
+
+        return _streamed(aio.iterate(body), status, headers)
+    if hasattr(body, "__next__"):
+        return _streamed(body, status, headers)
+    return _typed(Reply(status, headers, json.dumps(body)), JSON)
+
+
+def _typed(reply: Reply, content_type: str) -> Reply:
+    if "content-type" not in reply.headers:
+        reply.headers.add("content-type", content_type)
+    return reply
+
+
+def _streamed(source: "Iterator[Any]", status: int, headers: Headers) -> Reply:
+    # The first item is taken here: what fails before anything was sent can still be a clean 500.
+    first = next(source, None)
+    if isinstance(first, Response):
+        status, headers = first.status, first.headers
+        first = next(source, None)
+    if first is None:
+        return Reply(status, headers)
+    if isinstance(first, str):
+        content_type = TEXT
+    else:
+        content_type = BINARY if isinstance(first, (bytes, bytearray, memoryview)) else LINES
+    return _typed(Reply(status, headers, stream=_Chunks(first, source)), content_type)
+
+
+class _Chunks:
+    """The pieces of a streamed body as bytes. Closing it closes the handler's generator."""
+
+    __slots__ = ("_first", "_source")
+
+    def __init__(self, first: "Any", source: "Iterator[Any]") -> None:
+        self._first = first
+        self._source = source
+
+    def __iter__(self) -> "Iterator[bytes]":
+        return self
+
+    def __next__(self) -> bytes:
+        item, self._first = self._first, None
+        return chunk(next(self._source) if item is None else item)
+
+    def close(self) -> None:
+        """Close the handler's generator."""
+        _close(self._source)
+
+
+def chunk(item: "Any") -> bytes:
+    """One streamed piece as bytes: bytes as they are, str as UTF-8, anything else a line of JSON."""
+    if isinstance(item, str):
+        return item.encode()
+    if isinstance(item, (bytes, bytearray, memoryview)):
+        return bytes(item)
+    return json.dumps(item) + b"\n"
+
+
+def _close(source: "Any") -> None:
+    close = getattr(source, "close", None)
+    if close is not None:
+        close()
+
+
+def from_error(error: BaseException) -> Reply:
+    """Make a reply of what a handler raised.
+
+    Only an HTTPError's detail and a PayloadError's description of the client's own payload reach
+    the client. Every other exception is a 500 that says nothing of what went wrong inside.
+    """
+    if isinstance(error, HTTPError):
+        return problem(error.status, error.detail, headers=error.headers, **error.extensions)
+    if isinstance(error, PayloadError):
+        if error.details:
+            return problem(422, error.message, errors=error.details)
+        return problem(400, error.message)
+    if isinstance(error, Retry):
+        headers = Headers()
+        if error.after is not None:
+            # Retry-After counts whole seconds (RFC 9110, 10.2.3).
+            headers.add("retry-after", -int(-error.after // 1))
+        return problem(503, headers=headers)
+    if isinstance(error, Drop):
+        return Reply(204, Headers())
+    return problem(500)
+
+
+def report(error: BaseException, reply: Reply, context: "Context") -> None:
+    """Log a failure that became a reply: what the client caused is not an error of ours."""
+    if isinstance(error, Drop):
+        logs.report("ERROR", f"dropped: {error.reason}", request_id=context.request_id)
+    elif isinstance(error, (HTTPError, Retry, PayloadError)):
+        if reply.status >= 500:
+            logs.report("WARNING", f"answered {reply.status}", request_id=context.request_id)
+    else:
+        logs.report("ERROR", "the handler failed", error=error, request_id=context.request_id)
+
+
+def problem(
+    status: int, detail: str | None = None, *, headers: Headers | None = None, **extensions: "Any"
+) -> Reply:
+    """Make a problem+json reply (RFC 9457)."""
+    body: dict[str, Any] = {"type": "about:blank", "title": phrase(status), "status": status}
+    if detail is not None:
+        body["detail"] = detail
+    body.update(extensions)
+    headers = Headers(headers)
+    if "content-type" not in headers:
+        headers.add("content-type", PROBLEM)
+    return Reply(status, headers, json.dumps(body))
+
+
+def phrase(status: int) -> str:
+    """Return the standard reason phrase of a status, or what its class means."""
+    from http import HTTPStatus
+
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Client Error" if status < 500 else "Server Error"
