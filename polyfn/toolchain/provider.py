@@ -1,0 +1,208 @@
+"""The provider seam: the one object that a plugin gives to polyfn, and what passes through it.
+
+A provider is a distribution with an entry point in the group `polyfn.providers`, named like its
+target. The entry point is a module with one hook:
+
+    @polyfn.toolchain.hooks.hookimpl
+    def polyfn_provider() -> Provider:
+        return Provider(name="fly", api=1, ...)
+
+docs/writing-a-provider.md builds one.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from polyfn.toolchain.manifest import FunctionEntry, Manifest
+
+#: The level of this seam. A provider names the level it was written for; polyfn speaks this one and
+#: the one before it.
+API_LEVEL = 1
+
+Arch = Literal["amd64", "arm64"]
+
+
+class Capability(enum.StrEnum):
+    """What a provider can honour. `polyfn check` compares it with what the functions ask."""
+
+    CALL = "call"
+    HTTP = "http"
+    QUEUE = "queue"
+    TOPIC = "topic"
+    STREAM = "stream"
+    SCHEDULE = "schedule"
+    STORAGE = "storage"
+    EVENTS = "events"
+    HTTP_STREAMING = "http-streaming"
+    PARTIAL_BATCH = "partial-batch"
+    RETRY_DELAY = "retry-delay"
+    DEFER = "defer"
+    STOP_HOOKS = "stop-hooks"
+    CONCURRENCY = "concurrency"
+
+
+@dataclass(frozen=True)
+class Platform:
+    """One kind of machine that the target runs on: an architecture and the glibc it has."""
+
+    arch: Arch
+    glibc: tuple[int, int]
+
+
+class NoSettings(BaseModel):
+    """`[tool.polyfn.<target>]` of a provider that has no settings."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """One directory tree that holds everything a function needs to run.
+
+    root/app      the user's code, the working directory at run time
+    root/site     the dependencies, as in site-packages
+    root/runtime  polyfn's runtime and the provider's
+    root/python   the interpreter (absent for source `platform`)
+    root/start.py names the provider's runtime and the functions; run with the interpreter
+    root/start    executable shell script, runs start.py with the bundle's interpreter from wherever
+                  the tree lies (absent for source `platform`)
+    root/polyfn.json  the manifest
+
+    `command` is what `start` runs, with paths relative to the root, for wraps that need no shell.
+    """
+
+    root: Path
+    arch: Arch
+    python: str
+    interpreter: Literal["managed", "host", "archive", "platform", "linked"]
+    command: tuple[str, ...]
+    distributions: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Build:
+    """What `Provider.package` is given: wrap `bundle`, write into `out`, return the artifact."""
+
+    project: str
+    manifest: Manifest
+    bundle: Bundle
+    settings: BaseModel
+    out: Path
+    epoch: int
+    log: Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """What was made: a file or directory that can be deployed, or given to `polyfn run`."""
+
+    path: Path
+    target: str
+    arch: Arch
+    sha256: str
+    size: int
+    unpacked_size: int
+    files: int
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One event as the platform would deliver it: `name` says which form, `event` is its JSON."""
+
+    name: str
+    event: Any
+
+
+@dataclass(frozen=True)
+class Invoked:
+    """What one emulated invocation gave.
+
+    `error` is the platform's word for the failure (Lambda: `Unhandled`), None on success.
+    """
+
+    payload: bytes
+    error: str | None = None
+    status: int = 200
+    report: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Emulation:
+    """What `Provider.emulate` is given.
+
+    `artifact` is a packaged file, or its unpacked tree. `log` takes the lines that the artifact and
+    the emulator write, without newline. `port` 0 picks a free one; `timeout` is the invocation
+    limit in seconds and `memory` the limit in MB, both as they would be configured on the platform.
+    """
+
+    artifact: Path
+    function: str | None
+    settings: BaseModel
+    log: Callable[[str], None]
+    host: str = "127.0.0.1"
+    port: int = 0
+    timeout: float = 30.0
+    memory: int = 512
+    environment: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+class Emulator(Protocol):
+    """A running emulator. Leaving its context stops the artifact as the platform would."""
+
+    @property
+    def url(self) -> str:
+        """Where plain HTTP is served."""
+
+    async def invoke(self, event: bytes) -> Invoked:
+        """Deliver one native event and wait for the answer."""
+
+    async def wait(self) -> None:
+        """Return when the emulator has stopped by itself."""
+
+
+class Packager(Protocol):
+    """Wraps a bundle."""
+
+    def __call__(self, build: Build) -> Artifact:
+        """Write the artifact. Raises ToolchainError for what cannot be wrapped."""
+
+
+@dataclass(frozen=True)
+class Provider:
+    """Everything polyfn needs to know of one platform.
+
+    `name` equals the entry point's name. `runtime` is the dotted name of a module that ships; it
+    has `main(start: dict) -> None`, which serves until the platform ends it. `ships` are the
+    top-level packages or dotted subpackages copied into a bundle for it. `sampler` makes native
+    events for a function, with the given data as payload where it is not None; the first sample is
+    the default form. `checks` returns findings for `polyfn check`, as (severity, message) pairs.
+    """
+
+    name: str
+    api: int
+    summary: str
+    capabilities: frozenset[Capability]
+    platforms: tuple[Platform, ...]
+    runtime: str
+    ships: tuple[str, ...]
+    package: Packager
+    settings: type[BaseModel] = NoSettings
+    pythons: tuple[str, ...] = ("3.11", "3.12", "3.13", "3.14")
+    platform_pythons: tuple[str, ...] = ()
+    emulate: Callable[[Emulation], AbstractAsyncContextManager[Emulator]] | None = None
+    deploy: Callable[[Artifact, BaseModel], None] | None = None
+    sampler: Callable[[FunctionEntry, Any], Sequence[Sample]] | None = None
+    checks: Callable[[Manifest, BaseModel], Sequence[tuple[str, str]]] | None = None
+
+    def platform(self, arch: str) -> Platform | None:
+        """Return the platform of this architecture, or None."""
+        return next((platform for platform in self.platforms if platform.arch == arch), None)
