@@ -1,0 +1,1 @@
+"""What travels inside an artifact: the Runtime API loop and the translation of Lambda's events."""
