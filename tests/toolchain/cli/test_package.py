@@ -1,0 +1,132 @@
+"""`polyfn package` and `polyfn check` through the command line."""
+
+import json
+
+import pytest
+
+ONE = "import polyfn\n\n@polyfn.function\ndef one(event):\n    return event.native\n"
+
+HOOKS = """
+    from polyfn.toolchain.errors import ArtifactError
+    from polyfn.toolchain.hooks import hookimpl
+
+    @hookimpl
+    def polyfn_before_package(build):
+        (build.bundle.root / "app" / "added.txt").write_text("by a hook")
+
+    @hookimpl
+    def polyfn_after_package(artifact, build):
+        build.log(f"scanned {artifact.path.name}")
+        if build.project == "refused":
+            raise ArtifactError("the scanner found something", hint="look at it")
+
+    @hookimpl
+    def polyfn_checks(manifest, provider):
+        return [("error", f"no {provider.name} on Fridays")] if provider.name == "box" else []
+"""
+
+
+@pytest.fixture
+def project(box):
+    (box.root / "one.py").write_text(ONE)
+    return box
+
+
+def test_paths_on_stdout_and_a_report_on_stderr(project):
+    done = project.polyfn(
+        "package", "one.py", "--target", "box", "--interpreter", "platform", "--out", "made"
+    )
+    assert done.returncode == 0, done.stderr
+    [path] = done.stdout.splitlines()
+    assert (project.root / path / "polyfn.json").is_file()
+    head, row = [line.split() for line in done.stderr.splitlines()][-2:]
+    assert head == ["arch", "size", "unpacked", "files", "sha256", "artifact"]
+    assert row[-1] == path
+
+
+def test_as_json(project):
+    done = project.polyfn("package", "one.py", "--target", "box", "--interpreter", "platform", "--json")
+    content = json.loads(done.stdout)
+    assert content["schema"] == 1
+    [artifact] = content["artifacts"]
+    assert set(artifact) == {"path", "target", "arch", "sha256", "size", "unpacked_size", "files"}
+
+
+def test_the_hooks_around_packaging(project):
+    project.install("scanner", {"cli_scanner": HOOKS}, plugins={"scanner": "cli_scanner"})
+    done = project.polyfn("package", "one.py", "--target", "box", "--interpreter", "platform")
+    assert done.returncode == 0, done.stderr
+    assert (project.root / done.stdout.strip() / "app" / "added.txt").read_text() == "by a hook"
+    assert "scanned one-" in done.stderr
+
+
+def test_a_hook_may_refuse(project):
+    project.install("scanner", {"cli_scanner": HOOKS}, plugins={"scanner": "cli_scanner"})
+    (project.root / "refused.py").write_text(ONE)
+    done = project.polyfn("package", "refused.py", "--target", "box", "--interpreter", "platform")
+    assert (done.returncode, done.stdout) == (4, "")
+    assert done.stderr.endswith("error[PF404]: the scanner found something\nhint: look at it\n")
+
+
+def test_a_hook_that_raises_is_the_plugins(project):
+    project.install(
+        "scanner", {"cli_scanner": HOOKS.replace("build.log(", "build.lgo(")}, plugins={"s": "cli_scanner"}
+    )
+    done = project.polyfn("package", "one.py", "--target", "box", "--interpreter", "platform")
+    assert done.returncode == 3
+    assert "error[PF302]: plugin 's' of scanner 1.0 failed: AttributeError" in done.stderr
+
+
+def test_check_reports_notes_without_failing(project):
+    done = project.polyfn("check", "one.py", "--target", "box")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "note: box: one uses .native, which ties it to one platform (one.py:5)\n"
+
+
+def test_check_for_every_installed_target(project, provider_source):
+    project.install("polyfn-fly", {"cli_fly": provider_source("fly")}, providers={"fly": "cli_fly"})
+    project.install("polyfn-bad", {"cli_bad": "1/0"}, providers={"bad": "cli_bad"})
+    (project.root / "two.py").write_text(
+        "import polyfn\n\n@polyfn.function\ndef two(): ...\n\n"
+        "@polyfn.function(polyfn.Queue('q'))\ndef queued(message: polyfn.Message): ...\n"
+    )
+    done = project.polyfn("check", "two.py", "--json", POLYFN_PLUGINS="box,fly,bad")
+    content = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert content["targets"] == ["box", "fly"]
+    told = [(f["severity"], f["target"], f["function"]) for f in content["findings"]]
+    assert told == [("warning", "box", "queued"), ("warning", "box", None), ("error", "fly", "queued")]
+    assert done.stderr.count("polyfn-bad") == 1
+
+
+def test_the_checks_hook(project):
+    project.install("scanner", {"cli_scanner": HOOKS}, plugins={"scanner": "cli_scanner"})
+    done = project.polyfn("check", "one.py", "--target", "box")
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[0] == "error: box: no box on Fridays"
+
+
+@pytest.mark.parametrize("answer", ["['error']", "[('fatal', 'x')]", "[('error', 1)]", "7"])
+def test_a_checks_hook_that_answers_wrongly(project, answer):
+    source = HOOKS.replace("return [(", f"return {answer}\n        return [(")
+    project.install("scanner", {"cli_scanner": source}, plugins={"scanner": "cli_scanner"})
+    done = project.polyfn("check", "one.py", "--target", "box")
+    assert done.returncode == 3
+    assert "polyfn_checks()" in done.stderr
+
+
+def test_a_place_that_the_system_refuses_is_a_usage_error(project):
+    (project.root / "file").write_text("")
+    done = project.polyfn(
+        "package", "one.py", "--target", "box", "--interpreter", "platform", "--out", "file/dist"
+    )
+    assert done.returncode == 2
+    assert "error[PF200]: " in done.stderr
+    assert "file" in done.stderr
+    assert "hint: " in done.stderr
+
+
+def test_check_without_any_platform(project):
+    done = project.polyfn("check", "one.py", POLYFN_PLUGINS="")
+    assert done.returncode == 3
+    assert "error[PF301]: there is no target to check for" in done.stderr
