@@ -1,0 +1,1 @@
+"""Bundles: one directory tree with everything that a function needs to run."""

@@ -1,0 +1,76 @@
+"""Bytecode for a bundle, made by a Python of the target's version where this machine has one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from polyfn.toolchain.bundle.find import base_executable, host_arch
+from polyfn.toolchain.bundle.interpreter import Interpreter
+from polyfn.toolchain.errors import InternalError, InterpreterError
+
+_SCRIPT = Path(__file__).with_name("compiling.py")
+#: Each list is one process; the standard library is about as much work as all the rest.
+_SHARES = (("python",), ("app", "runtime", "site"))
+
+
+def compile_tree(root: Path, interpreter: Interpreter, log: Callable[[str], None]) -> bool:
+    """Compile everything under a bundle's root; return whether it was done.
+
+    Sources are kept: tracebacks show them. Without bytecode a bundle runs all the same, but starts
+    more slowly, so `log` is told in one line.
+    """
+    command = _compiler(root, interpreter)
+    if command is None:
+        log(
+            f"no bytecode for {interpreter.arch}: this machine has no Python {interpreter.python} "
+            f"(uv python install {interpreter.python}); cold starts will be slower"
+        )
+        return False
+    with ThreadPoolExecutor(len(_SHARES)) as pool:
+        for skipped in list(pool.map(lambda share: _compile(command, root, share), _SHARES)):
+            for name in skipped:
+                if name.startswith("app/"):
+                    log(f"{name} is not Python {interpreter.python}: carried without bytecode")
+    return True
+
+
+def _compiler(root: Path, interpreter: Interpreter) -> list[str] | None:
+    """The bundle's own interpreter if it runs here, else one of the same minor version."""
+    own = [str(root / part) if "/" in part else part for part in interpreter.command]
+    if interpreter.source in ("managed", "archive") and interpreter.arch == host_arch() and _runs(own):
+        return own
+    try:
+        return [base_executable(interpreter.python)]
+    except InterpreterError:
+        return None
+
+
+def _runs(command: list[str]) -> bool:
+    try:
+        return (
+            subprocess.run([*command, "-I", "-S", "-c", ""], capture_output=True, check=False).returncode == 0
+        )
+    except OSError:
+        return False
+
+
+def _compile(command: list[str], root: Path, share: tuple[str, ...]) -> list[str]:
+    folders = [folder for folder in share if (root / folder).is_dir()]
+    finished = subprocess.run(
+        # -B: the interpreter's own imports leave no bytecode behind. No -I, which ignores the hash seed.
+        [*command, "-B", "-S", "-s", "-P", "-W", "ignore", str(_SCRIPT), str(root), *folders],
+        env={"PYTHONHASHSEED": "0", "PATH": os.environ.get("PATH", os.defpath)},
+        cwd=root,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="surrogateescape",
+        check=False,
+    )
+    if finished.returncode:
+        raise InternalError(f"compiling {', '.join(folders)} failed: {finished.stderr.strip()}")
+    return finished.stdout.splitlines()

@@ -1,0 +1,137 @@
+"""Installing dependencies for a target that need not be this machine."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging.utils import canonicalize_name
+
+from polyfn.toolchain import uv_command
+from polyfn.toolchain.bundle import dependency_faults, site, wheels
+from polyfn.toolchain.bundle.find import base_executable
+from polyfn.toolchain.bundle.requirements import Requirements, staying_home
+from polyfn.toolchain.errors import InterpreterError
+from polyfn.toolchain.provider import Platform
+
+_MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
+#: The glibc levels that uv has a platform for; a target gets the highest that it reaches.
+_LEVELS = ((2, 17), (2, 28), *((2, minor) for minor in range(31, 41)))
+
+
+@dataclass(frozen=True)
+class Target:
+    """What to install for. `platform` None is this machine, whatever it is."""
+
+    python: str
+    platform: Platform | None
+
+    def arguments(self) -> list[str]:
+        """Return what tells uv. A Python of the right version builds better than any other."""
+        chosen = ["--python", _builder(self.python)]
+        if self.platform is not None:
+            chosen += ["--python-version", self.python, "--python-platform", tag(self.platform)]
+        return chosen
+
+    def __str__(self) -> str:
+        where = "this machine" if self.platform is None else f"{self.platform.arch} ({tag(self.platform)})"
+        return f"Python {self.python} on {where}"
+
+
+def _builder(python: str) -> str:
+    """The Python that uv works with: of the target's version, if there is one on this machine."""
+    try:
+        return base_executable(python)
+    except InterpreterError:
+        return base_executable(None)
+
+
+def tag(platform: Platform) -> str:
+    """Return uv's name of the platform, such as `aarch64-manylinux_2_34`."""
+    major, minor = max(level for level in _LEVELS if level <= max(platform.glibc, _LEVELS[0]))
+    return f"{_MACHINES[platform.arch]}-manylinux_{major}_{minor}"
+
+
+def install(
+    requirements: Requirements,
+    into: Path,
+    target: Target,
+    *,
+    needs: Iterable[str] = (),
+) -> dict[str, str]:
+    """Install the requirements, and what binding `needs` beyond them; return names and versions.
+
+    Raises NoWheelError where a distribution does not exist for the target, DependencyError for
+    every other reason.
+    """
+    if requirements:
+        _requested(requirements, into, target)
+    lacking = missing(needs, into)
+    if lacking:
+        extra = Requirements(requirements.origin, text="\n".join(lacking))
+        _uv(extra, into, target, constraints=requirements.constraints)
+    if not into.is_dir():
+        return {}
+    wheels.check(into, target.platform, str(target))
+    site.finish(into)
+    return site.distributions(into)
+
+
+def missing(needs: Iterable[str], into: Path) -> list[str]:
+    """Return which of the distributions are not installed in `into`, sorted."""
+    there = {canonicalize_name(name) for name in site.distributions(into)}
+    return sorted(name for name in set(needs) if canonicalize_name(name) not in there)
+
+
+def _requested(requirements: Requirements, into: Path, target: Target) -> None:
+    if requirements.text.strip() or requirements.file:
+        _uv(requirements, into, target)
+    if requirements.local:
+        # Their requirements are in the lock, and a lock's word is final.
+        beside = Requirements(requirements.origin, text="\n".join(requirements.local))
+        _uv(beside, into, target, "--no-deps")
+
+
+def _uv(requirements: Requirements, into: Path, target: Target, *more: str, constraints: str = "") -> None:
+    """Install; where only a source distribution exists, allow the building of just that one."""
+    built: list[str] = []
+    while True:
+        finished = _run(
+            requirements, into, target, [*more, *(f"--no-binary={name}" for name in built)], constraints
+        )
+        if finished.returncode == 0:
+            return
+        sourced = dependency_faults.only_source(finished.stderr)
+        if sourced is None or sourced in built:
+            raise dependency_faults.explain(finished, requirements.origin, str(target), built)
+        built.append(sourced)
+
+
+def _run(
+    requirements: Requirements, into: Path, target: Target, more: list[str], constraints: str
+) -> subprocess.CompletedProcess[str]:
+    with tempfile.TemporaryDirectory(prefix="polyfn-uv-") as folder:
+        listed = requirements.file or _written(Path(folder, "requirements.txt"), requirements.text)
+        arguments = ["-r", str(listed)]
+        if requirements.hashed:
+            arguments.append("--require-hashes")
+        else:
+            # A marker that never holds takes a distribution out of the resolution.
+            home = "\n".join(f"{name}; python_version < '3'" for name in staying_home())
+            arguments += ["--override", str(_written(Path(folder, "home.txt"), home))]
+        if constraints:
+            arguments += ["--constraint", str(_written(Path(folder, "constraints.txt"), constraints))]
+        return uv_command.run(
+            # Copied: a bundle's files are changed after, and links would change uv's cache.
+            "pip", "install", "--target", into, "--link-mode=copy", "--only-binary=:all:",
+            *target.arguments(), *arguments, *more,
+        )  # fmt: skip
+
+
+def _written(path: Path, text: str) -> Path:
+    path.write_text(re.sub(r"\n*\Z", "\n", text), encoding="utf-8")
+    return path

@@ -1,0 +1,67 @@
+"""Finds the interpreters that are installed on this machine."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+from polyfn.toolchain import uv_command
+from polyfn.toolchain.errors import InterpreterError
+from polyfn.toolchain.provider import Arch
+
+
+def host_arch() -> Arch:
+    """Return this machine's architecture. Raises InterpreterError where polyfn knows no such one."""
+    machine = platform.machine().lower()
+    if machine in ("x86_64", "amd64"):
+        return "amd64"
+    if machine in ("aarch64", "arm64"):
+        return "arm64"
+    raise InterpreterError(f"this machine is {machine}; functions run on amd64 and arm64")
+
+
+def default_python() -> str:
+    """Return the minor version of the running Python, such as `3.13`."""
+    return f"{sys.version_info[0]}.{sys.version_info[1]}"
+
+
+def minor(python: str) -> str:
+    """Return `3.13` for `3.13` and for `3.13.2`."""
+    return ".".join(python.split(".")[:2])
+
+
+def base_executable(python: str | None) -> str:
+    """Return the path of an installed interpreter: the running one's base, or one of version `python`.
+
+    Raises InterpreterError if none is installed.
+    """
+    running = ".".join(map(str, sys.version_info[:3]))
+    if python is None or python in (default_python(), running):
+        return os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable)
+    found = _ask_uv(python)
+    if found is None:
+        raise InterpreterError(
+            f"no Python {python} is installed on this machine",
+            hint=f"install it (uv python install {python}), or leave --interpreter at its default, "
+            "which fetches one",
+        )
+    return os.path.realpath(found)
+
+
+def _ask_uv(python: str) -> str | None:
+    command = [uv_command.binary(), "python", "find", "--no-project", "--system", "--no-python-downloads"]
+    # Of pyenv's interpreters only the selected one is on PATH; the others are as much installed.
+    versions = Path(os.environ.get("PYENV_ROOT") or "~/.pyenv").expanduser() / "versions"
+    more = [str(folder / "bin") for folder in sorted(versions.glob("3.*"))]
+    path = os.pathsep.join([os.environ.get("PATH", ""), *more])
+    answer = subprocess.run(
+        [*command, f"cpython@{python}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PATH": path},
+    )
+    return answer.stdout.strip() or None if answer.returncode == 0 else None

@@ -1,0 +1,164 @@
+"""Puts an interpreter for the target into a bundle, from whichever source was chosen.
+
+| source | what it is |
+|---|---|
+| `managed` | a standalone build for the target, fetched by uv |
+| `host` | this machine's interpreter with its libraries, loader and libc |
+| a path or URL | an archive in the layout of the standalone builds |
+| `platform` | none: the platform has its own |
+| `linked` | none: this machine's, where it lies. For running a source, never for an artifact |
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from polyfn.toolchain.bundle import archive, elf, host, managed, prune
+from polyfn.toolchain.bundle.find import default_python, host_arch, minor
+from polyfn.toolchain.errors import InterpreterError
+from polyfn.toolchain.provider import Arch
+
+Source = Literal["managed", "host", "archive", "platform", "linked"]
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """The interpreter of a bundle.
+
+    | attribute | content |
+    |---|---|
+    | `version` | full version, such as `3.13.2`; for `platform` the minor version alone |
+    | `origin` | the name of what it was made from, never a local path; None where there is none |
+    | `command` | what starts it, paths relative to the bundle's root; empty for `platform` |
+    """
+
+    source: Source
+    version: str
+    origin: str | None
+    command: tuple[str, ...]
+    arch: Arch
+
+    @property
+    def python(self) -> str:
+        """The minor version, such as `3.13`."""
+        return minor(self.version)
+
+
+def choose(
+    source: str | None, *, arch: Arch, python: str | None, cache: Path, log: Callable[[str], None]
+) -> str:
+    """Return the source to install from: the given one, or the default.
+
+    The default is `managed`; where that cannot be had and the target is of this machine's
+    architecture, `host`, and `log` is told so in one line. Raises InterpreterError where neither can.
+    """
+    if source is not None:
+        return source
+    try:
+        managed.fetch(arch, python, cache)
+    except InterpreterError as error:
+        if arch != host_arch():
+            raise
+        log(f"using this machine's own Python: {error.message}")
+        return "host"
+    return "managed"
+
+
+def install(
+    source: str | None,
+    *,
+    arch: Arch,
+    python: str | None,
+    root: Path,
+    cache: Path,
+    log: Callable[[str], None] = lambda _: None,
+) -> Interpreter:
+    """Put an interpreter at `root/python`; None stands for the default of `choose`.
+
+    `python` is `3.x` or `3.x.y`, None for the version that is running (of an archive: whichever it
+    has). `cache` is a directory that is kept between builds. Raises InterpreterError.
+    """
+    if python is not None and not re.fullmatch(r"3\.\d+(\.\d+)?", python):
+        raise InterpreterError(f"'{python}' is not a Python version", hint="write it as 3.13 or 3.13.2")
+    source = choose(source, arch=arch, python=python, cache=cache, log=log)
+    if source == "managed":
+        return _from_managed(arch, python, root, cache)
+    if source == "host":
+        return _from_host(arch, python, root)
+    if source == "platform":
+        return Interpreter("platform", minor(python or default_python()), None, (), arch)
+    if source == "linked":
+        facts = host.probe(python)
+        return Interpreter("linked", facts.version, None, (str(facts.executable),), host_arch())
+    return _from_archive(source, arch, python, root, cache)
+
+
+def complete(interpreter: Interpreter, root: Path) -> tuple[str, ...]:
+    """Call it once the dependencies are in the bundle: a host interpreter's libraries must include theirs.
+
+    Returns the names of libraries that were not found.
+    """
+    return host.complete(root, interpreter.version) if interpreter.source == "host" else ()
+
+
+def _from_managed(arch: Arch, python: str | None, root: Path, cache: Path) -> Interpreter:
+    folder = managed.fetch(arch, python, cache)
+    tree = archive.find(folder, arch, python, folder.name)
+    _copy(tree, root, built_at=folder)
+    return Interpreter("managed", tree.version, folder.name, _plain(tree), arch)
+
+
+def _from_archive(source: str, arch: Arch, python: str | None, root: Path, cache: Path) -> Interpreter:
+    called = archive.name(source.partition("#")[0])
+    tree = archive.find(archive.fetch(source, cache), arch, python, called)
+    _copy(tree, root)
+    return Interpreter("archive", tree.version, called, _plain(tree), arch)
+
+
+def _from_host(arch: Arch, python: str | None, root: Path) -> Interpreter:
+    if arch != host_arch():
+        raise InterpreterError(
+            f"this machine's interpreter is for {host_arch()}; the target is {arch}",
+            hint="choose --interpreter managed, or the path or URL of a standalone-build archive",
+        )
+    version, command = host.install(python, root / "python")
+    return Interpreter("host", version, f"cpython-{version}", command, arch)
+
+
+def _plain(tree: archive.Tree) -> tuple[str, ...]:
+    return (f"python/bin/python{tree.python}",)
+
+
+def _copy(tree: archive.Tree, root: Path, built_at: Path | None = None) -> None:
+    prefix = root / "python"
+    prune.copy(tree.prefix, prefix, tree.python)
+    program = prefix / "bin" / tree.program.name
+    program.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(tree.program, program)
+    program.chmod(0o755)
+    _drop_unused_core(prefix, program)
+    if built_at is not None:
+        _forget_place(prefix, tree.python, built_at)
+
+
+def _drop_unused_core(prefix: Path, program: Path) -> None:
+    # Standalone builds carry the interpreter twice: in the program, and as a library for embedding it.
+    facts = elf.read(program)
+    needed = facts.needed if facts is not None else ()
+    for library in (prefix / "lib").glob("libpython3*.so*"):
+        if library.name not in needed:
+            library.unlink()
+
+
+def _forget_place(prefix: Path, python: str, place: Path) -> None:
+    # uv writes where it installed a build into the build's own configuration.
+    for file in (prefix / "lib" / f"python{python}").glob("_sysconfigdata*.py"):
+        text = file.read_text("utf-8")
+        for spelling in {str(place), str(place.resolve())}:
+            text = text.replace(spelling, "/install")
+        file.write_text(text, "utf-8")

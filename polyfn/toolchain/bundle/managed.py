@@ -1,0 +1,82 @@
+"""Interpreter source `managed`: a standalone CPython build for the target, fetched by uv.
+
+uv chooses the build, checks its checksum and keeps its own settings: UV_PYTHON_INSTALL_MIRROR,
+UV_PYTHON_DOWNLOADS_JSON_URL, proxies and certificates pass through the environment.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+from polyfn.toolchain import uv_command
+from polyfn.toolchain.bundle.find import default_python
+from polyfn.toolchain.errors import InterpreterError
+from polyfn.toolchain.provider import Arch
+
+_MACHINE = {"amd64": "x86_64", "arm64": "aarch64"}
+_CAUSE = re.compile(r"(?:error|cause): (.+)")
+#: A standard build: those with a `+` after the version (free-threaded, debug) have another ABI.
+_NAME = re.compile(r"cpython-(\d+)\.(\d+)\.(\d+)(?:(?:a|b|rc)\d+)?-")
+
+
+def fetch(arch: Arch, python: str | None, cache: Path) -> Path:
+    """Return the tree of a standalone build, with `bin` and `lib` in it, fetched if it is not cached.
+
+    Raises InterpreterError if it cannot be had.
+    """
+    wanted = python or default_python()
+    folder = cache / "interpreters"
+    if (cached := _newest(folder, arch, wanted)) is not None:
+        return cached
+    folder.mkdir(parents=True, exist_ok=True)
+    request = f"cpython-{wanted}-linux-{_MACHINE[arch]}-gnu"
+    answer = subprocess.run(
+        _command(request, folder), capture_output=True, text=True, check=False, env=_env()
+    )
+    found = _newest(folder, arch, wanted)
+    if answer.returncode != 0 or found is None:
+        raise InterpreterError(
+            f"uv could not fetch Python {wanted} for {arch}: {_reason(answer.stderr)}",
+            hint="check the network, set UV_PYTHON_INSTALL_MIRROR, or choose --interpreter host (for this "
+            "machine's own architecture) or the path or URL of a standalone-build archive",
+        )
+    return found
+
+
+def _command(request: str, folder: Path) -> list[str]:
+    return [
+        uv_command.binary(), "python", "install", request,
+        "--install-dir", str(folder), "--no-bin", "--no-registry", "--no-progress",
+    ]  # fmt: skip
+
+
+def _env() -> dict[str, str]:
+    # Where there is no network, uv's three retries are ten seconds before the fallback.
+    return {"UV_HTTP_RETRIES": "1", **os.environ, "NO_COLOR": "1"}
+
+
+def _newest(folder: Path, arch: Arch, wanted: str) -> Path | None:
+    pattern = f"cpython-{wanted}-linux" if wanted.count(".") > 1 else f"cpython-{wanted}.*-linux"
+    found = [
+        path
+        for path in folder.glob(f"{pattern}-{_MACHINE[arch]}-gnu")
+        if _NAME.match(path.name) and not path.is_symlink() and (path / "bin").is_dir()
+    ]
+    return max(found, key=_version, default=None)
+
+
+def _version(path: Path) -> tuple[int, ...]:
+    match = _NAME.match(path.name)
+    return tuple(int(part) for part in match.groups()) if match else ()
+
+
+def _reason(stderr: str) -> str:
+    # uv prints a chain of causes, outermost first: the ends say what was wanted and what went wrong.
+    lines = [line.strip() for line in stderr.splitlines()]
+    chain = [match[1] for line in lines if (match := _CAUSE.match(line))]
+    if not chain:
+        return next((line for line in reversed(lines) if line), "it gave no reason")
+    return chain[0] if len(chain) == 1 else f"{chain[0]}: {chain[-1]}"

@@ -1,0 +1,128 @@
+"""What to package for: architectures, Python and settings.
+
+Each is chosen by the command line, the project or the provider, in that order.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Sequence
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from pydantic import BaseModel, ValidationError
+
+from polyfn.toolchain.bundle.find import default_python, host_arch
+from polyfn.toolchain.errors import PlatformError, ProjectError
+from polyfn.toolchain.installed import PROVIDERS, installed
+from polyfn.toolchain.project import Project
+from polyfn.toolchain.project.settings import explain
+from polyfn.toolchain.provider import Arch, Platform, Provider
+
+#: Interpreter sources that have a name; anything else is an archive.
+NAMED = ("managed", "host", "platform", "linked")
+
+
+def settings(project: Project, provider: Provider, log: Callable[[str], None]) -> BaseModel:
+    """Validate `[tool.polyfn.<target>]`. Raises ProjectError. A table of no target is told to `log`."""
+    names = {plugin.name for plugin in installed(PROVIDERS)} | {provider.name}
+    for table in project.providers:
+        close = difflib.get_close_matches(table, sorted(names), n=1)
+        if table not in names and close:
+            log(
+                f"[tool.polyfn.{table}] is of no installed target and has no effect; "
+                f"did you mean {close[0]!r}?"
+            )
+    try:
+        return provider.settings.model_validate(project.providers.get(provider.name, {}))
+    except ValidationError as error:
+        table = f"tool.polyfn.{provider.name}"
+        raise ProjectError(
+            f"{project.declared_in.name}: {explain(error, table)}",
+            hint=f"[{table}] takes {', '.join(provider.settings.model_fields) or 'no settings'}",
+        ) from None
+
+
+def platforms(provider: Provider, archs: Sequence[Arch]) -> list[Platform]:
+    """Return the platforms of the named architectures, else of amd64 or the provider's first."""
+    there = {platform.arch: platform for platform in provider.platforms}
+    wanted = list(dict.fromkeys(archs)) or ["amd64" if "amd64" in there else next(iter(there))]
+    for arch in wanted:
+        if arch not in there:
+            raise PlatformError(
+                f"the target {provider.name!r} has no architecture {arch!r}; it has {', '.join(there)}"
+            )
+    return [there[arch] for arch in wanted]
+
+
+def here(provider: Provider) -> Platform:
+    """Return the provider's platform of this machine's architecture. Raises PlatformError."""
+    return platforms(provider, [host_arch()])[0]
+
+
+def python(project: Project, provider: Provider, wanted: str | None, interpreter: str | None) -> str | None:
+    """Choose the version of Python: as wanted, as set, or one that the project allows.
+
+    Of those, the running one is preferred, then the provider's newest.
+
+    None leaves it to an archive. Raises PlatformError and ProjectError.
+    """
+    allowed = provider.platform_pythons if interpreter == "platform" else provider.pythons
+    if not allowed:
+        raise PlatformError(
+            f"polyfn cannot use a Python of the target {provider.name!r} itself",
+            hint="leave --interpreter at its default: the artifact brings its own Python",
+        )
+    chosen = wanted or project.settings.python
+    if chosen is None and interpreter is not None and interpreter not in NAMED:
+        return None
+    if chosen is None:
+        newest = sorted(allowed, key=lambda version: int(version.partition(".")[2]), reverse=True)
+        fitting = [v for v in (default_python(), *newest) if v in allowed and _allows(project, v)]
+        if not fitting:
+            raise PlatformError(
+                f"the target {provider.name!r} has {_listed(allowed)}, and {project.name} requires "
+                f"Python {project.requires_python or default_python()}"
+            )
+        return fitting[0]
+    check_python(provider, chosen, allowed)
+    if not _allows(project, chosen):
+        raise ProjectError(
+            f"{project.declared_in.name}: requires-python = {project.requires_python!r} excludes {chosen}",
+            hint="choose another --python, or widen requires-python",
+        )
+    return chosen
+
+
+def check_python(provider: Provider, version: str, allowed: Sequence[str]) -> None:
+    """Raise PlatformError if the provider does not run this minor version."""
+    if ".".join(version.split(".")[:2]) not in allowed:
+        raise PlatformError(
+            f"the target {provider.name!r} has no Python {version}; it has {_listed(allowed)}",
+            hint="choose one of them with --python, or in [tool.polyfn]",
+        )
+
+
+def interpreter(project: Project, wanted: str | None) -> str | None:
+    """Return the interpreter source: as wanted, or as set; a path that is set starts at the project."""
+    chosen = project.settings.interpreter
+    if wanted is not None or chosen is None or chosen in NAMED or "://" in chosen:
+        return wanted or chosen
+    return str(project.root / chosen)
+
+
+def _listed(versions: Sequence[str]) -> str:
+    return ", ".join(versions)
+
+
+def _allows(project: Project, version: str) -> bool:
+    if project.requires_python is None:
+        return True
+    try:
+        specifier = SpecifierSet(project.requires_python)
+    except InvalidSpecifier:
+        raise ProjectError(
+            f"{project.declared_in.name}: requires-python = {project.requires_python!r} "
+            "is no version specifier, such as '>=3.11'"
+        ) from None
+    # A minor version stands for its newest patch release.
+    return specifier.contains(version if version.count(".") > 1 else f"{version}.99")
