@@ -1,0 +1,1 @@
+"""What the emulators of all providers share: an HTTP server, a process supervisor, unpacking."""
