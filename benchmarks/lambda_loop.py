@@ -1,6 +1,6 @@
 """The cost of the Lambda runtime loop, side by side with awslambdaric in one run.
 
-    python benchmarks/lambda_loop.py [--rounds N] [--invocations N] [--json] [--check]
+    python benchmarks/lambda_loop.py [--rounds N] [--invocations N] [--spread] [--json] [--check]
 
 Every subject serves the same handler (a plain dict in, a plain dict out) against the same stand-in
 for the Runtime API on loopback. Subjects take turns, round by round, so that what else the machine
@@ -11,6 +11,10 @@ does falls on all of them; the figures are medians over the rounds.
 - cpu: user and system time of the process per warm invocation, all its threads
 - p50: from the event's sending to the next GET /next
 - rss: the highest resident set (VmHWM) at the end
+
+Everything runs on one processor, as in the smallest Lambda. On two, each side waits for an idle one to wake
+up, twice per invocation; in a virtual machine that costs more than either runtime, and it is the
+hypervisor's. --spread measures that as well.
 
 Needs Linux, and awslambdaric beside polyfn in the interpreter that runs it.
 """
@@ -30,6 +34,9 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+from polyfn.toolchain.artifacts import zip as zips
+from polyfn.toolchain.packaging import PackageRequest, package
 
 EVENT = b'{"name": "world"}'
 ANSWER = {"message": "hello, world"}
@@ -99,8 +106,17 @@ def subjects(root: Path) -> list[Subject]:
         Subject("interpreter, same flags", [python, *flags, str(root / "bare.py")], root, serves=False),
         Subject("interpreter, default flags", [python, str(root / "bare.py")], root, serves=False),
         Subject("polyfn", [python, *flags, str(root / "start.py")], root / "app", serves=True),
+        Subject("polyfn, finished artifact", [str(artifact(root) / "bootstrap")], root, serves=True),
         Subject("awslambdaric", [python, "-m", "awslambdaric", "hello.handler"], root / "plain", serves=True),
     ]
+
+
+def artifact(root: Path) -> Path:
+    """Package the handler with this machine's interpreter, and unpack the zip."""
+    made = package(PackageRequest(root / "app" / "hello.py", "aws", interpreter="host", out=root / "dist"))
+    unpacked = root / "task"
+    zips.unpack(made[0].path, unpacked)
+    return unpacked
 
 
 def receive(sock: socket.socket) -> bytes:
@@ -261,12 +277,15 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=31, help="cold starts of each subject")
     parser.add_argument("--warm-rounds", type=int, default=5, help="warm runs of each subject")
     parser.add_argument("--invocations", type=int, default=4000, help="invocations of each warm run")
+    parser.add_argument("--spread", action="store_true", help="use every processor, not one")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     parser.add_argument("--check", action="store_true", help="exit with 1 if an aim is missed")
     given = parser.parse_args()
     if importlib.util.find_spec("awslambdaric") is None:
         print("awslambdaric is not installed: pip install awslambdaric", file=sys.stderr)
         return 2
+    if not given.spread:
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     with tempfile.TemporaryDirectory() as folder:
         measured = subjects(Path(folder).resolve())
         for one in measured:

@@ -1,20 +1,28 @@
 #!/bin/sh
-# The main job, end to end: package one function, run the finished artifact here, ask it.
-# `make demo` calls this with polyfn on the PATH.
+# The main job, end to end: package one function for every provider, run each finished artifact here,
+# ask it. `make demo` calls this with polyfn and its Python on the PATH.
 set -eu
 here=$(dirname "$0")
 out=$(mktemp -d)
-trap 'rm -rf "$out"' EXIT INT TERM
+trap 'rm -rf "$out"' EXIT
+trap 'exit 130' INT TERM
 
-say() { printf '\n\033[1m%s\033[0m\n' "$*" >&2; }
+say() { printf '\n%s\n' "$*" >&2; }
 
-for target in $(polyfn providers --names); do
-    say "polyfn package examples/hello/hello.py --target $target"
-    artifact=$(polyfn package "$here/hello/hello.py" --target "$target" --out "$out")
-    say "the finished $target artifact answers, from a plain dict and from a pydantic model:"
+targets=$(polyfn providers --json |
+    python -c 'import json, sys; print(*(one["name"] for one in json.load(sys.stdin)["providers"]))')
+
+for target in $targets; do
+    # This machine's own interpreter, with its libraries: nothing is downloaded but the dependencies.
+    say "$ polyfn package examples/hello/hello.py --target $target --interpreter host"
+    artifact=$(polyfn package "$here/hello/hello.py" --target "$target" --interpreter host --out "$out")
+
+    say "$ polyfn invoke $(basename "$artifact")::hello    # a plain dict"
     polyfn invoke "$artifact::hello" --data '{"name": "world"}'
+
+    say "$ polyfn invoke $(basename "$artifact")::hello_model    # a pydantic model"
     polyfn invoke "$artifact::hello_model" --data '{"name": "world"}'
 
-    say "an HTTP function, from its source, behind the same protocol:"
-    polyfn invoke "$here/greeting/greeting.py::greeting" --target "$target" --data '{"name": "Bakhodir"}'
+    say "$ polyfn invoke examples/greeting/greeting.py --target $target    # HTTP, from its source"
+    polyfn invoke "$here/greeting/greeting.py" --target "$target" --data '{"name": "Bakhodir"}'
 done

@@ -11,6 +11,9 @@ The annotation of the first parameter chooses the level at which the event is se
 | `Batch[T]` | batch | every message of the delivery |
 | anything else | validated | the payload, validated by pydantic |
 
+The second parameter is given the context. One that has a default keeps it, unless its name or its
+annotation says context.
+
 Reading a signature needs neither inspect nor typing, which cost more than the rest of a cold start.
 """
 
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 
     from polyfn.functions import Declaration
 
+# Flags of code objects, as inspect.CO_* has them.
+_VARIADIC = 0x04
 _GENERATOR = 0x20
 _COROUTINE = 0x80
 _ASYNC_GENERATOR = 0x200
@@ -41,10 +46,10 @@ class Binding:
     handler takes (0, 1 or 2); `level` see the module; `needs` the distributions that binding
     imports at run time; `argument` makes the first argument of an event, raising PayloadError;
     `data` binds one event's `.data`, or None where it is the plain payload; `target` is the type
-    that payloads are bound to, or None.
+    that payloads are bound to, or None; `prepare` builds its validator, or None.
     """
 
-    __slots__ = ("argument", "arity", "data", "level", "needs", "style", "target")
+    __slots__ = ("argument", "arity", "data", "level", "needs", "prepare", "style", "target")
 
     argument: "Callable[[Event[Any]], Any]"
 
@@ -55,6 +60,7 @@ class Binding:
         self.needs: tuple[str, ...] = ()
         self.data: Callable[[Event[Any]], Any] | None = None
         self.target: Any = None
+        self.prepare: Callable[[], object] | None = None
         self.argument = _payload
 
 
@@ -73,40 +79,62 @@ def bind(declaration: "Declaration") -> Binding:
 def _signature(declaration: "Declaration") -> "tuple[str, tuple[str, ...], dict[str, Any]]":
     """Return the handler's style, the names of its positional parameters, and its annotations."""
     handler = declaration.handler
-    inner = _underlying(handler)
+    inner, skipped = _underlying(handler)
     code = getattr(inner, "__code__", None)
     if code is None:
         raise DeclarationError(
             f"function {declaration.name!r}: {handler!r} has no Python code to read a signature from",
             hint="decorate a def or an async def that calls it",
         )
-    flags = code.co_flags
-    if flags & _ASYNC_GENERATOR:
-        style = "async generator"
-    elif flags & _COROUTINE:
-        style = "async"
-    else:
-        style = "generator" if flags & _GENERATOR else "sync"
-    count = code.co_argcount
-    names = code.co_varnames[:count]
-    # A method or a callable object has its self bound already.
-    if inner is not handler or hasattr(handler, "__self__"):
-        bound = getattr(inner, "__self__", None) is not None or not hasattr(handler, "__code__")
-        names = names[1:] if bound and names[:1] in (("self",), ("cls",)) else names
+    names = code.co_varnames[skipped : code.co_argcount]
+    if not names and code.co_flags & _VARIADIC:
+        raise DeclarationError(
+            f"function {declaration.name!r}: the handler takes *args, which does not say what it wants",
+            hint="name its parameters; a decorator around it must use functools.wraps",
+        )
     _check_parameters(declaration.name, inner, code, names)
-    return style, names[:2], getattr(inner, "__annotations__", {})
+    annotations = getattr(inner, "__annotations__", {})
+    return _style(handler, code.co_flags), names[: _arity(inner, names, annotations)], annotations
 
 
-def _underlying(handler: "Callable[..., Any]") -> "Any":
-    """Return the function whose signature counts, looking through functools.wraps and callables."""
+def _arity(inner: "Any", names: "tuple[str, ...]", annotations: "dict[str, Any]") -> int:
+    if len(names) < 2:
+        return len(names)
+    if len(names) - len(inner.__defaults__ or ()) > 1:
+        return 2
+    # A second parameter with a default (retries=3) keeps it, unless it clearly waits for the context.
+    name = names[1].lower()
+    waits = "context" in name or "ctx" in name or "Context" in str(annotations.get(names[1]))
+    return 2 if waits else 1
+
+
+def _style(handler: "Callable[..., Any]", inner_flags: int) -> str:
+    # An async wrapper makes any handler async; a sync wrapper hands on what the handler gives.
+    outer = getattr(handler, "__code__", None) or getattr(type(handler).__call__, "__code__", None)
+    outer_flags: int = outer.co_flags if outer is not None else 0
+    for flags in (outer_flags, inner_flags):
+        if flags & _ASYNC_GENERATOR:
+            return "async generator"
+        if flags & _COROUTINE:
+            return "async"
+        if flags & _GENERATOR:
+            return "generator"
+    return "sync"
+
+
+def _underlying(handler: "Callable[..., Any]") -> "tuple[Any, int]":
+    """Return the function whose signature counts, and how many of its parameters are bound already.
+
+    Looks through functools.wraps, bound methods and objects with a `__call__`.
+    """
     inner: Any = handler
     while hasattr(inner, "__wrapped__"):
         inner = inner.__wrapped__
-    if not hasattr(inner, "__code__") and not hasattr(inner, "func"):
-        called = getattr(type(inner), "__call__", None)  # noqa: B004  its code is wanted
-        if hasattr(called, "__code__"):
-            return called
-    return inner
+    # A bound method shows the code of its function.
+    if hasattr(inner, "__code__"):
+        return inner, 1 if getattr(inner, "__self__", None) is not None else 0
+    called = getattr(type(inner), "__call__", None)  # noqa: B004  its code is wanted
+    return (called, 1) if hasattr(called, "__code__") else (inner, 0)
 
 
 def _check_parameters(name: str, inner: "Any", code: "Any", names: "tuple[str, ...]") -> None:
@@ -132,10 +160,12 @@ def _resolve(annotation: "Any", handler: "Callable[..., Any]", name: str) -> "An
     plain = _PLAIN.get(annotation)
     if plain is not None:
         return plain
-    scope = getattr(_underlying(handler), "__globals__", {})
+    scope = getattr(_underlying(handler)[0], "__globals__", {})
     try:
         # The annotation is the author's own source text, evaluated where it was written.
-        return eval(annotation, scope)  # noqa: S307
+        found = eval(annotation, scope)  # noqa: S307
+        # Quoted in a module whose annotations are text anyway, it is text twice.
+        return eval(found, scope) if isinstance(found, str) else found  # noqa: S307
     except Exception as error:
         raise DeclarationError(
             f"function {name!r}: the annotation {annotation!r} cannot be evaluated: {error}",
@@ -148,9 +178,10 @@ def _choose_level(binding: Binding, annotation: "Any", declaration: "Declaration
     if isinstance(origin, type) and issubclass(origin, (Event, Batch)):
         _check_event(origin, declaration)
         if isinstance(annotation, _GenericAlias):
-            _bind_data(binding, annotation.__args__[0])
+            _bind_data(binding, annotation.__args__[0], declaration.name)
         if origin is Batch:
             binding.level = "batch"
+            binding.argument = _event
         else:
             binding.level = "event"
             binding.argument = _event if binding.data is None else _bound_event(binding.data)
@@ -167,7 +198,7 @@ def _choose_level(binding: Binding, annotation: "Any", declaration: "Declaration
                 f"function {declaration.name!r}: its first parameter is annotated as Context",
                 hint="the event comes first and the context second: def handler(event, context: Context)",
             )
-    _bind_data(binding, annotation)
+    _bind_data(binding, annotation, declaration.name)
     if binding.data is not None:
         binding.level = "validated" if binding.needs else "payload"
         binding.argument = binding.data
@@ -200,7 +231,7 @@ def _check_event(origin: type, declaration: "Declaration") -> None:
     )
 
 
-def _bind_data(binding: Binding, target: "Any") -> None:
+def _bind_data(binding: Binding, target: "Any", name: str) -> None:
     """Set how payloads become `target`: nothing to do, a type check, bytes, or pydantic."""
     if target is None or target is object or _is_any(target):
         return
@@ -208,12 +239,12 @@ def _bind_data(binding: Binding, target: "Any") -> None:
     if target is bytes:
         binding.data = _raw
         return
-    checked = _checked_type(target)
+    checked = _checked_types(target)
     if checked is not None:
         binding.data = _check(checked, target)
         return
     binding.needs = ("pydantic",)
-    binding.data = _validate(target)
+    binding.data, binding.prepare = _validate(target, name)
 
 
 def _is_any(target: "Any") -> bool:
@@ -222,20 +253,24 @@ def _is_any(target: "Any") -> bool:
     return getattr(target, "__name__", None) == "Any" or repr(target) == "typing.Any"
 
 
-def _checked_type(target: "Any") -> "Any":
-    """Return what isinstance can check about a plain JSON type, or None for any other type."""
-    if isinstance(target, type) and not isinstance(target, _GenericAlias):
-        return target if _PLAIN.get(target.__name__) is target else None
+def _checked_types(target: "Any") -> "tuple[type, ...] | None":
+    """Return what isinstance can check about plain JSON types, or None for any other type."""
     if isinstance(target, _Union):
-        members = target.__args__
-        return target if all(m is _NoneType or _checked_type(m) is m for m in members) else None
+        found: tuple[type, ...] = ()
+        for member in target.__args__:
+            more = (_NoneType,) if member is _NoneType else _checked_types(member)
+            if more is None:
+                return None
+            found += more
+        return found
     if isinstance(target, _GenericAlias):
         args = target.__args__
         free = _is_any(args[-1]) or args[-1] is object
         if target.__origin__ is dict and args[0] is str and free:
-            return dict
-        if target.__origin__ is list and free:
-            return list
+            return (dict,)
+        return (list,) if target.__origin__ is list and free else None
+    if isinstance(target, type) and _PLAIN.get(target.__name__) is target:
+        return (target,)
     return None
 
 
@@ -266,71 +301,96 @@ _JSON_WORDS = {
 }  # fmt: skip
 
 
-def _check(checked: "Any", target: "Any") -> "Callable[[Event[Any]], Any]":
-    members = checked.__args__ if isinstance(checked, _Union) else (checked,)
+def _check(members: "tuple[type, ...]", target: "Any") -> "Callable[[Event[Any]], Any]":
     takes_bool = bool in members
-    takes_float = float in members
-    accepted = tuple(members) + ((int,) if takes_float else ())
+    # JSON has one kind of number: 1 is a float as well.
+    accepted = (*members, int) if float in members else members
 
     def check(event: "Event[Any]") -> "Any":
         payload = event.payload
         if isinstance(payload, accepted) and (takes_bool or not isinstance(payload, bool)):
             return payload
         wanted = " or ".join(_JSON_WORDS[member.__name__] for member in members)
-        given = "nothing" if not event.raw else _JSON_WORDS.get(type(payload).__name__, "something else")
+        hint = f"the handler's first parameter is annotated as {getattr(target, '__name__', target)}"
+        if payload is None and not event.raw:
+            raise PayloadError(f"the payload is empty; expected {wanted}", hint=hint)
+        given = _JSON_WORDS.get(type(payload).__name__, "something else")
         raise PayloadError(
             f"the payload is {given}; expected {wanted}",
             details=[{"loc": [], "msg": f"expected {wanted}", "type": "json_type"}],
-            hint=f"the handler's first parameter is annotated as {getattr(target, '__name__', target)}",
+            hint=hint,
         )
 
     return check
 
 
-def _validate(target: "Any") -> "Callable[[Event[Any]], Any]":
+def _validate(
+    target: "Any", name: str
+) -> "tuple[Callable[[Event[Any]], Any], Callable[[], Callable[[bytes], Any]]]":
+    """Return what validates an event, and what builds its validator before the first one comes."""
     validator: Any = None
 
-    def validate(event: "Event[Any]") -> "Any":
+    def prepare() -> "Any":
         nonlocal validator
         if validator is None:
-            validator = _validator(target)
+            validator = _validator(target, name)
+        return validator
+
+    def validate(event: "Event[Any]") -> "Any":
         raw = event.raw
         if not raw:
-            raise PayloadError(
-                "the payload is empty; expected JSON",
-                details=[{"loc": [], "msg": "the payload is empty", "type": "missing"}],
-            )
+            raise PayloadError("the payload is empty; expected JSON")
+        check = validator or prepare()
         try:
-            return validator(raw)
+            return check(raw)
         except ValueError as error:
             raise _misfit(error, target) from None
 
-    return validate
+    return validate, prepare
 
 
-def _validator(target: "Any") -> "Any":
+def _validator(target: "Any", name: str) -> "Any":
     if hasattr(target, "model_validate_json"):
         return target.model_validate_json
     try:
         from pydantic import TypeAdapter
     except ImportError as error:
         raise DeclarationError(
-            f"binding payloads to {target!r} needs pydantic, which cannot be imported: {error}",
+            f"function {name!r}: binding payloads to {target!r} needs pydantic: {error}",
             hint="add pydantic to the project's dependencies, or annotate the parameter with a plain type",
         ) from error
-    return TypeAdapter(target).validate_json
+    try:
+        return TypeAdapter(target).validate_json
+    except Exception as error:
+        raise DeclarationError(
+            f"function {name!r}: pydantic cannot validate payloads as {target!r}: {error}",
+            hint="annotate the first parameter with a type that pydantic knows, or leave it unannotated",
+        ) from error
 
 
 def _misfit(error: ValueError, target: "Any") -> PayloadError:
-    """Turn pydantic's ValidationError into ours, leaving the sender's values out."""
+    """Turn pydantic's ValidationError into ours, leaving the sender's values out.
+
+    A text that is no JSON at all comes without details, as it does where pydantic is not asked.
+    """
     name = getattr(target, "__name__", str(target))
     if not hasattr(error, "errors"):
-        return PayloadError(f"the payload does not fit {name}: {error}")
+        return PayloadError(f"the payload does not fit {name}")
     details: list[dict[str, Any]] = [
-        {"loc": list(item["loc"]), "msg": item["msg"], "type": item["type"]}
-        for item in error.errors(include_url=False, include_context=False, include_input=False)
+        {"loc": list(item["loc"]), "msg": _said(item), "type": item["type"]}
+        for item in error.errors(include_url=False, include_input=False)
     ]
+    if details and details[0]["type"] == "json_invalid":
+        reason = str(details[0]["msg"]).removeprefix("Invalid JSON: ")
+        return PayloadError(f"the payload is not JSON: {reason}")
     lines = "; ".join(
         f"{'.'.join(map(str, item['loc'])) or 'payload'}: {item['msg']}" for item in details[:5]
     )
     return PayloadError(f"the payload does not fit {name}: {lines}", details=details)
+
+
+def _said(item: "dict[str, Any]") -> str:
+    # The one message of pydantic's own that quotes what the sender sent.
+    if item["type"] == "union_tag_invalid":
+        return f"The tag is none of the expected tags: {item['ctx']['expected_tags']}"
+    return str(item["msg"])

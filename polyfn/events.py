@@ -13,9 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
     from types import TracebackType
-    from typing import Any, Generic, TypeVar
+    from typing import Any, Generic
 
-    T = TypeVar("T")
+    from typing_extensions import TypeVar
+
+    # The default lets a handler say `tick: Tick` or `request: Request` and no more. For type checkers
+    # alone: at run time nothing of this is imported.
+    T = TypeVar("T", default=Any)
 
     class _Generic(Generic[T]):
         __slots__ = ()
@@ -79,7 +83,8 @@ class Event(_Generic[T]):
         attempt: int | None = None,
         native: "Any" = None,
     ) -> None:
-        self._raw = raw
+        # No payload at all is no bytes, which is not the payload null.
+        self._raw = b"" if raw is None and payload is UNSET else raw
         self._payload = payload
         self._data = UNSET
         self._time = time
@@ -99,7 +104,7 @@ class Event(_Generic[T]):
         if self._raw is None:
             from polyfn.runtime import json
 
-            self._raw = b"" if self._payload is UNSET else json.dumps(self._payload)
+            self._raw = json.dumps(self._payload)
         return self._raw
 
     @property
@@ -245,7 +250,7 @@ class Batch(_Generic[T]):
         checked here and not there.
         """
         for mine in self.messages:
-            if mine is message or mine.id == message:
+            if mine is message or (message is not None and mine.id == message):
                 mine.fail()
                 return
         raise SettlementError(f"{message!r} is not in this batch of {len(self.messages)} messages")

@@ -43,8 +43,8 @@ def function(
     """Declare a function: `@function`, `@function()` or `@function(Queue("orders"), name="fulfil")`.
 
     The decorated callable is returned as it is, so a unit test calls the author's own code; the
-    declaration is at its `__polyfn__`. `name` is what the function is called in artifacts and
-    on the command line, the callable's own name unless given.
+    declaration is at its `__polyfn__`, unless it takes no attributes. `name` is what the function is
+    called in artifacts and on the command line, the callable's own name unless given.
 
     Raises DeclarationError for what is no trigger, for a name that is taken, and for a callable
     that has no name of its own and was given none.
@@ -63,9 +63,15 @@ def function(
 def _declare(handler: "F", trigger: Trigger, name: str | None) -> "F":
     if not callable(handler):
         raise DeclarationError(f"polyfn.function decorates a callable; it was given {handler!r}")
-    chosen = name or getattr(handler, "__name__", None)
-    if not chosen:
+    chosen = getattr(handler, "__name__", None) if name is None else name
+    if chosen is None or chosen == "<lambda>":
         raise DeclarationError(f"{handler!r} has no name of its own: write polyfn.function(name='...')")
+    if not isinstance(chosen, str) or not chosen.replace("-", "_").isidentifier():
+        # Names become parts of file names, of handler settings and of environment values.
+        raise DeclarationError(
+            f"a function cannot be named {chosen!r}: expected letters, digits, '_' and '-'",
+            hint="give it another name: @polyfn.function(name='...')",
+        )
     taken = declared.get(chosen)
     if taken is not None and not _same_place(taken.handler, handler):
         raise DeclarationError(
@@ -74,7 +80,11 @@ def _declare(handler: "F", trigger: Trigger, name: str | None) -> "F":
         )
     declaration = Declaration(chosen, trigger, handler)
     declared[chosen] = declaration
-    handler.__polyfn__ = declaration  # type: ignore[attr-defined]
+    try:
+        handler.__polyfn__ = declaration  # type: ignore[attr-defined]
+    except (AttributeError, TypeError):
+        # A bound method, a builtin or an object with slots takes no attribute; the list above counts.
+        pass
     return handler
 
 

@@ -6,9 +6,12 @@ from polyfn.events import Event
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from typing import Any, TypeAlias, TypeVar
+    from typing import Any, TypeAlias, overload
 
-    T = TypeVar("T")
+    from typing_extensions import TypeVar
+
+    T = TypeVar("T", default=Any)
+    D = TypeVar("D")
     HeaderSource: TypeAlias = "Headers | Mapping[str, Any] | Iterable[tuple[str, Any]] | None"
 else:
     T = object()
@@ -32,9 +35,10 @@ class Headers:
 
     def add(self, name: str, value: object) -> None:
         """Append a header. The value becomes a str; a line break in either raises ValueError."""
-        text = value if isinstance(value, str) else str(value)
-        if "\n" in text or "\r" in text or "\n" in name or "\r" in name or "\0" in text:
-            raise ValueError(f"header {name!r}: a line break or NUL in a header would forge another one")
+        text = value if isinstance(value, str) else _text(value)
+        for part in (name, text):
+            if "\n" in part or "\r" in part or "\0" in part:
+                raise ValueError(f"header {name!r}: a line break or NUL in a header would forge another one")
         self._pairs.append((name, text))
 
     def set(self, name: str, value: object) -> None:
@@ -47,7 +51,14 @@ class Headers:
         low = name.lower()
         self._pairs = [pair for pair in self._pairs if pair[0].lower() != low]
 
-    def get(self, name: str, default: "T | None" = None) -> "str | T | None":
+    if TYPE_CHECKING:
+
+        @overload
+        def get(self, name: str) -> str | None: ...
+        @overload
+        def get(self, name: str, default: D) -> str | D: ...
+
+    def get(self, name: str, default: "D | None" = None) -> "str | D | None":
         """Return the first value, or `default`."""
         low = name.lower()
         for key, value in self._pairs:
@@ -89,6 +100,11 @@ class Headers:
     def __repr__(self) -> str:
         # Values may be credentials, so a repr in a log line shows names alone.
         return f"<Headers {', '.join(name for name, _ in self._pairs)}>"
+
+
+def _text(value: object) -> str:
+    # Header bytes are Latin-1 on the wire (RFC 9110, 5.5); the str() of bytes would be Python source.
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
 
 
 class Request(Event[T]):
@@ -148,7 +164,7 @@ class Request(Event[T]):
         """The percent-decoded path."""
         if "%" not in self.raw_path:
             return self.raw_path
-        from urllib.parse import unquote
+        from polyfn.runtime.percent import unquote
 
         return unquote(self.raw_path)
 
@@ -157,9 +173,9 @@ class Request(Event[T]):
         """The decoded query parameters."""
         if self._query is None:
             if self.raw_query:
-                from urllib.parse import parse_qsl
+                from polyfn.runtime import percent
 
-                self._query = parse_qsl(self.raw_query, keep_blank_values=True)
+                self._query = percent.pairs(self.raw_query)
             else:
                 self._query = []
         return Query(self._query)
@@ -200,7 +216,14 @@ class Query:
     def __init__(self, pairs: "list[tuple[str, str]]") -> None:
         self._pairs = pairs
 
-    def get(self, name: str, default: "T | None" = None) -> "str | T | None":
+    if TYPE_CHECKING:
+
+        @overload
+        def get(self, name: str) -> str | None: ...
+        @overload
+        def get(self, name: str, default: D) -> str | D: ...
+
+    def get(self, name: str, default: "D | None" = None) -> "str | D | None":
         """Return the first value, or `default`."""
         for key, value in self._pairs:
             if key == name:
@@ -234,10 +257,16 @@ class Query:
         return f"<Query {', '.join(name for name, _ in self._pairs)}>"
 
 
+#: The attributes whose two words are written as one.
+_COOKIE_WORDS = {
+    "http_only": "HttpOnly", "httponly": "HttpOnly", "same_site": "SameSite", "samesite": "SameSite",
+}  # fmt: skip
+
+
 class Response:
     """One HTTP reply.
 
-    `body` is bytes, str (sent as UTF-8 text), None (empty), an iterable or async iterable of bytes
+    `body` is bytes, str (sent as UTF-8 text), None (empty), an iterator or async iterator of bytes
     or str (streamed), or anything that JSON can say. `content_type` is chosen from the body unless
     it is given here or in `headers`.
     """
@@ -260,23 +289,23 @@ class Response:
         if content_type is not None:
             self.headers.set("content-type", content_type)
 
-    def set_cookie(self, name: str, value: str = "", **attributes: "str | int | bool") -> None:
+    def set_cookie(self, name: str, value: str = "", **attributes: "str | int | bool | None") -> None:
         """Add a Set-Cookie header: `set_cookie("s", "1", path="/", max_age=60, http_only=True)`.
 
-        An attribute that is True stands alone, one that is False is left out, and underscores in
+        An attribute that is True stands alone, one that is False or None is left out, and underscores in
         its name become hyphens. Raises ValueError for what cannot stand in a cookie (RFC 6265).
         """
-        for text in (name, value, *map(str, attributes.values())):
-            if any(mark in text for mark in ";\r\n\0") or (text is name and ("=" in text or not text)):
-                raise ValueError(f"cookie {name!r}: it may not hold ';', a line break or, in a name, '='")
+        for text in (name, value, *attributes, *map(str, attributes.values())):
+            if any(mark in text for mark in ";\r\n\0"):
+                raise ValueError(f"cookie {name!r}: it may not hold ';' or a line break")
+        if not name or any(mark in name for mark in "= \t,"):
+            raise ValueError(f"cookie {name!r}: expected a name without '=', ',' and spaces")
         parts = [f"{name}={value}"]
         for key, setting in attributes.items():
-            label = {"http_only": "HttpOnly", "httponly": "HttpOnly", "samesite": "SameSite"}.get(
-                key, "-".join(word.capitalize() for word in key.split("_"))
-            )
+            label = _COOKIE_WORDS.get(key) or "-".join(word.capitalize() for word in key.split("_"))
             if setting is True:
                 parts.append(label)
-            elif setting is not False:
+            elif setting is not False and setting is not None:
                 parts.append(f"{label}={setting}")
         self.headers.add("set-cookie", "; ".join(parts))
 

@@ -27,6 +27,9 @@ class Invoker:
     def __init__(self, declaration: "Declaration") -> None:
         self.declaration = declaration
         self.binding: Binding = bind(declaration)
+        if self.binding.prepare is not None:
+            # Now, and not at the first event: platforms give more CPU while a process starts.
+            self.binding.prepare()
         self._handler: Callable[..., Any] = declaration.handler
         self._argument = self.binding.argument
         self._arity = self.binding.arity
@@ -46,7 +49,7 @@ class Invoker:
             result = self._handler(self._argument(event))
         else:
             result = self._handler()
-        if self._sync and not hasattr(result, "__await__"):
+        if self._sync and not (hasattr(result, "__await__") or hasattr(result, "__anext__")):
             return result
         return self._finish(result, context)
 

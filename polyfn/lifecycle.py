@@ -4,11 +4,12 @@ A process serves many invocations and is frozen between them on some platforms, 
 belong into a `resource`: made once, when first needed, and closed when the process stops.
 """
 
+from polyfn.errors import DeclarationError
 from polyfn.runtime import logs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterator
     from typing import Any, Generic, TypeVar, overload
 
     T = TypeVar("T")
@@ -60,7 +61,7 @@ class Resource(_Generic[T]):
     `aclose()` or `close()` is called, if it has one.
     """
 
-    __slots__ = ("__doc__", "__name__", "_cleanup", "_factory", "_lock", "_pending", "_value")
+    __slots__ = ("__name__", "_cleanup", "_factory", "_lock", "_making", "_pending", "_value")
 
     def __init__(self, factory: "Callable[[], Any]") -> None:
         from _thread import RLock
@@ -69,9 +70,10 @@ class Resource(_Generic[T]):
         self._lock = RLock()
         self._value: Any = _NOTHING
         self._cleanup: Any = None
+        #: What an async factory gave and nobody awaited yet; None where the thing is made at once.
+        self._making: Any = None
         self._pending: Any = None
         self.__name__ = getattr(factory, "__name__", "resource")
-        self.__doc__ = factory.__doc__
         _resources.append(self)
 
     def __call__(self) -> "T":
@@ -80,54 +82,69 @@ class Resource(_Generic[T]):
         return given
 
     def _get(self) -> "Any":
-        if self._value is not _NOTHING:
-            return self._given()
-        with self._lock:
-            if self._value is _NOTHING:
-                made = self._factory()
-                if hasattr(made, "__await__") or hasattr(made, "__anext__"):
-                    return self._make_async(made)
-                if hasattr(made, "__next__") and hasattr(made, "close"):
-                    self._cleanup = made
-                    made = next(made)
-                self._keep(made)
-        return self._given()
+        if self._value is _NOTHING:
+            with self._lock:
+                if self._value is _NOTHING and self._making is None:
+                    self._make()
+        return self._value if self._making is None else _Shared(self)
 
-    def _given(self) -> "Any":
-        return _Ready(self._value) if self._pending is not None else self._value
+    def _make(self) -> None:
+        made = self._factory()
+        # By its very type: files, cursors and consumers are iterators as well, and are the thing itself.
+        if type(made) is _Generator:
+            value = next(made, _NOTHING)
+            if value is _NOTHING:
+                raise self._fruitless()
+            self._cleanup = made
+            self._keep(value)
+        elif type(made) is _AsyncGenerator or hasattr(made, "__await__"):
+            self._making = made
+        else:
+            self._keep(made)
+
+    def _fruitless(self) -> DeclarationError:
+        return DeclarationError(f"resource {self.__name__!r}: its factory ended without a yield")
 
     def _keep(self, value: "Any") -> None:
         self._value = value
         _made.append(self)
 
-    def _make_async(self, made: "Any") -> "Any":
-        """One future for everybody who asks while the factory runs."""
+    async def _share(self) -> "Any":
+        """Make the thing in one task for everybody who asks meanwhile; a failed one may be tried again."""
         import asyncio
 
-        async def make() -> "Any":
-            if hasattr(made, "__anext__"):
-                self._cleanup = made
-                return await made.__anext__()
-            return await made
+        if self._value is not _NOTHING:
+            return self._value
+        if self._pending is None or self._pending.done():
+            self._pending = asyncio.ensure_future(self._make_async())
+        # Shielded: who asked first may be cancelled, and the others still want it.
+        return await asyncio.shield(self._pending)
 
-        if self._pending is not None and not self._pending.done():
-            if not hasattr(made, "__anext__"):
-                made.close()
-            return asyncio.shield(self._pending)
-        pending: asyncio.Future[Any] = asyncio.ensure_future(make())
-        self._pending = pending
-
-        def keep(done: "asyncio.Future[Any]") -> None:
-            if not done.cancelled() and done.exception() is None:
-                self._keep(done.result())
-
-        pending.add_done_callback(keep)
-        return asyncio.shield(pending)
+    async def _make_async(self) -> "Any":
+        if self._making is _SPENT:
+            # The last attempt failed or was cut short, and an awaitable serves but once.
+            self._making = self._factory()
+        made, self._making = self._making, _SPENT
+        if type(made) is _AsyncGenerator:
+            value = await anext(made, _NOTHING)
+            if value is _NOTHING:
+                raise self._fruitless()
+            self._cleanup = made
+        else:
+            value = await made
+        self._keep(value)
+        return value
 
     def reset(self) -> None:
         """Forget the thing without closing it, so that the next call makes another (for tests)."""
+        from polyfn.runtime.aio import is_coroutine
+
+        if is_coroutine(self._making):
+            # A coroutine that nobody awaited would be complained about when it is collected.
+            self._making.close()
         self._value = _NOTHING
         self._cleanup = None
+        self._making = None
         self._pending = None
         if self in _made:
             _made.remove(self)
@@ -147,21 +164,34 @@ class Resource(_Generic[T]):
                 aio.run(result)
 
 
-class _Ready:
-    """An awaitable of something that is there already."""
+class _Shared:
+    """What calling an async resource gives: awaiting it starts the making, or joins it."""
 
-    __slots__ = ("_value",)
+    __slots__ = ("_resource",)
 
-    def __init__(self, value: "Any") -> None:
-        self._value = value
+    def __init__(self, resource: "Resource[Any]") -> None:
+        self._resource = resource
 
-    def __await__(self) -> "Generator[None, None, Any]":
-        # The empty delegation makes this a generator: awaiting it never waits.
-        yield from ()
-        return self._value
+    def __await__(self) -> "Generator[Any, None, Any]":
+        return self._resource._share().__await__()  # noqa: SLF001  same room
 
 
-_NOTHING = object()
+_NOTHING: "Any" = object()
+_SPENT: "Any" = object()
+
+
+def _types() -> "tuple[Any, Any]":
+    # types.GeneratorType and types.AsyncGeneratorType without importing types.
+    def one() -> "Iterator[None]":
+        yield
+
+    async def other() -> "AsyncIterator[None]":
+        yield
+
+    return type(one()), type(other())
+
+
+_Generator, _AsyncGenerator = _types()
 
 
 def _finish(generator: "Any") -> None:
@@ -179,6 +209,8 @@ def _finish(generator: "Any") -> None:
         pass
 
 
+@overload
+def resource(factory: "Callable[[], Coroutine[Any, Any, T]]") -> "Resource[Awaitable[T]]": ...
 @overload
 def resource(factory: "Callable[[], AsyncIterator[T]]") -> "Resource[Awaitable[T]]": ...
 @overload

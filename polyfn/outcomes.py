@@ -13,7 +13,8 @@ class Retry(Exception):  # noqa: N818  it is an outcome, not a mistake
     """
 
     def __init__(self, reason: str = "retry requested", *, after: float | None = None) -> None:
-        if after is not None and after < 0:
+        # Written so that NaN is refused as well: neither it nor infinity is a delay to ask for.
+        if after is not None and not 0 <= after < float("inf"):
             raise ValueError(f"Retry(after={after!r}): expected None or a number of seconds >= 0")
         super().__init__(reason)
         self.reason = reason

@@ -20,12 +20,15 @@ class Trigger:
 
     def describe(self) -> "dict[str, object]":
         """Return the trigger as plain JSON: its kind and its settings that are not None."""
-        described: dict[str, object] = {"kind": self.kind}
+        settings: dict[str, object] = {}
         for cls in reversed(type(self).__mro__):
-            for slot in getattr(cls, "__slots__", ()):
-                value = getattr(self, slot)
-                if value is not None:
-                    described[slot] = value
+            slots = cls.__dict__.get("__slots__", ())
+            for slot in (slots,) if isinstance(slots, str) else slots:
+                settings[slot] = getattr(self, slot, None)
+        # A plugin's trigger need not have slots.
+        settings.update(getattr(self, "__dict__", {}))
+        described: dict[str, object] = {"kind": self.kind}
+        described.update((k, v) for k, v in settings.items() if v is not None and not k.startswith("_"))
         return described
 
     def __repr__(self) -> str:
@@ -62,15 +65,43 @@ class Http(Trigger):
 
     def __init__(self, method: str | None = None, route: str | None = None) -> None:
         if method is not None:
-            if method.upper() not in METHODS:
+            if not isinstance(method, str) or method.upper() not in METHODS:
                 what = f"Http({method!r}): expected an HTTP method such as 'GET', or None for all"
                 hint = "the method comes first and the route second: Http('GET', '/orders/{order_id}')"
                 raise DeclarationError(what, hint=hint)
             method = method.upper()
-        if route is not None and not route.startswith("/"):
-            raise DeclarationError(f"Http route {route!r}: expected a path that starts with '/'")
+        if route is not None:
+            _check_route(route)
         self.method = method
         self.route = route
+
+
+def _check_route(route: str) -> None:
+    """Refuse a route that could never match as it was meant."""
+    if not isinstance(route, str) or not route.startswith("/"):
+        raise DeclarationError(f"Http route {route!r}: expected a path that starts with '/'")
+    if "?" in route or "#" in route:
+        raise DeclarationError(
+            f"Http route {route!r}: a route is a path, without a query or a fragment",
+            hint="query parameters are in request.query, whatever the route",
+        )
+    names: list[str] = []
+    segments = route.split("/")
+    for segment in segments:
+        if "{" not in segment and "}" not in segment:
+            continue
+        rest = segment.endswith("...}")
+        name = segment[1 : -4 if rest else -1]
+        if segment[0] != "{" or segment[-1] != "}" or not name.isidentifier():
+            raise DeclarationError(
+                f"Http route {route!r}: {segment!r} is no parameter; expected {{name}} or {{name...}}",
+                hint="a parameter takes a whole segment: split it in the handler if it has parts",
+            )
+        if rest and segment is not segments[-1]:
+            raise DeclarationError(f"Http route {route!r}: {segment!r} takes the rest, so it must be last")
+        if name in names:
+            raise DeclarationError(f"Http route {route!r}: two parameters are named {name!r}")
+        names.append(name)
 
 
 class _Delivery(Trigger):
@@ -82,7 +113,7 @@ class _Delivery(Trigger):
     def __init__(self, name: str, *, concurrency: int = 1) -> None:
         if not name or not isinstance(name, str):
             raise DeclarationError(f"{type(self).__name__}({name!r}): expected a name")
-        if not isinstance(concurrency, int) or concurrency < 1:
+        if type(concurrency) is not int or concurrency < 1:
             raise DeclarationError(
                 f"{type(self).__name__}({name!r}, concurrency={concurrency!r}): expected an integer >= 1"
             )

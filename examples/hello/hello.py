@@ -4,8 +4,9 @@
 # ///
 """The same function twice: on a plain dict, and on a pydantic model."""
 
-import polyfn
 from pydantic import BaseModel
+
+import polyfn
 
 
 @polyfn.function

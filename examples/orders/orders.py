@@ -2,6 +2,8 @@
 
 import logging
 
+from pydantic import BaseModel
+
 import polyfn
 from polyfn import (
     Batch,
@@ -18,7 +20,6 @@ from polyfn import (
     Storage,
     Tick,
 )
-from pydantic import BaseModel
 
 log = logging.getLogger(__name__)
 

@@ -4,6 +4,8 @@ The loop lives as long as the process, so that clients and pools made in one inv
 next, and it runs only inside `run`, so that a sync handler may itself call `asyncio.run`.
 """
 
+from _thread import RLock
+
 from polyfn.errors import DeadlineError
 
 TYPE_CHECKING = False
@@ -20,6 +22,9 @@ MARGIN = 0.5
 MARGIN_SHARE = 0.1
 
 _loop: "asyncio.AbstractEventLoop | None" = None
+
+#: Sync handlers run side by side in threads, and each may bring an awaitable: one at a time has the loop.
+_turn = RLock()
 
 
 def loop() -> "asyncio.AbstractEventLoop":
@@ -44,15 +49,39 @@ def run(awaitable: "Awaitable[T]", *, until: float | None = None) -> "T":
     """Run an awaitable to its end on the process's loop.
 
     With `until` (seconds since the epoch) it is cancelled a margin before, and DeadlineError is
-    raised. A loop that is already running in this thread cannot be used: RuntimeError.
+    raised. A loop that is already running in this thread cannot be used: RuntimeError, as for a
+    cancellation that came out of the awaitable itself.
     """
-    if until is None or until == float("inf"):
-        return loop().run_until_complete(_awaited(awaitable))
-    return loop().run_until_complete(_limited(awaitable, budget(until)))
+    work = _awaited(awaitable, until)
+    with _turn:
+        try:
+            return loop().run_until_complete(work)
+        except RuntimeError:
+            # Where the loop refused, nothing was begun, and what is never begun must be closed.
+            work.close()
+            raise
 
 
-async def _awaited(awaitable: "Awaitable[T]") -> "T":
-    return await awaitable
+async def _awaited(awaitable: "Awaitable[T]", until: float | None) -> "T":
+    import asyncio
+
+    try:
+        if until is None or until == float("inf"):
+            return await awaitable
+        return await _limited(awaitable, budget(until))
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        raise cancelled_within() from error
+
+
+def cancelled_within() -> RuntimeError:
+    """Return the error for a handler that let a cancellation out which nobody asked for.
+
+    CancelledError is no Exception, so it would pass for the end of the process.
+    """
+    return RuntimeError("the handler awaited something that had been cancelled, and did not handle that")
 
 
 async def _limited(awaitable: "Awaitable[T]", seconds: float) -> "T":
@@ -80,6 +109,7 @@ def iterate(source: "AsyncIterable[T]", *, until: float | None = None) -> "Itera
     import asyncio
 
     queue: asyncio.Queue[tuple[str, Any]] = asyncio.Queue(maxsize=1)
+    closing = False
 
     async def pump() -> None:
         try:
@@ -87,6 +117,10 @@ def iterate(source: "AsyncIterable[T]", *, until: float | None = None) -> "Itera
                 await queue.put(("item", item))
         except Exception as error:  # noqa: BLE001  it is raised again where the item was asked for
             await queue.put(("error", error))
+        except asyncio.CancelledError:
+            if closing:
+                raise
+            await queue.put(("error", cancelled_within()))
         else:
             await queue.put(("end", None))
         finally:
@@ -94,7 +128,8 @@ def iterate(source: "AsyncIterable[T]", *, until: float | None = None) -> "Itera
             if close is not None:
                 await close()
 
-    task = loop().create_task(pump())
+    with _turn:
+        task = loop().create_task(pump())
     try:
         while True:
             kind, value = run(queue.get(), until=until)
@@ -105,8 +140,10 @@ def iterate(source: "AsyncIterable[T]", *, until: float | None = None) -> "Itera
             else:
                 return
     finally:
-        task.cancel()
-        loop().run_until_complete(_quietly(task))
+        with _turn:
+            closing = True
+            task.cancel()
+            loop().run_until_complete(_quietly(task))
 
 
 async def _quietly(task: "asyncio.Task[None]") -> None:

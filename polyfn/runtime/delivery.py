@@ -1,5 +1,6 @@
 """Delivering messages: per message or as a batch, in order or at once, each settled on its own."""
 
+from polyfn.errors import DeadlineError
 from polyfn.events import Batch
 from polyfn.outcomes import Drop, Retry
 from polyfn.runtime import logs
@@ -27,7 +28,12 @@ def deliver(
     ordered: bool = False,
 ) -> "list[Message[Any]]":
     """See `Invoker.deliver`."""
-    concurrency = getattr(invoker.declaration.trigger, "concurrency", 1)
+    if not messages:
+        return []
+    trigger = invoker.declaration.trigger
+    concurrency = getattr(trigger, "concurrency", 1)
+    # A stream is ordered by its nature, whoever delivers it.
+    ordered = ordered or trigger.kind == "stream"
     if invoker.binding.level == "batch":
         _as_batch(invoker, messages, context, native)
     elif ordered or concurrency == 1 or len(messages) < 2:
@@ -47,16 +53,9 @@ def deliver(
 def _as_batch(invoker: "Invoker", messages: "list[Message[Any]]", context: "Context", native: "Any") -> None:
     for message in messages:
         message.binder = invoker.binding.data
-    arguments = (Batch(messages, native=native), context)[: invoker.binding.arity]
+    batch: Any = Batch(messages, native=native)
     try:
-        result = invoker.declaration.handler(*arguments)
-        if hasattr(result, "__await__"):
-            from polyfn.runtime import aio
-
-            aio.run(result, until=context.deadline)
-        elif hasattr(result, "__next__"):
-            for _ in result:
-                pass
+        _drain(invoker.call(batch, context))
     except Drop as drop:
         logs.report("ERROR", f"batch dropped: {drop.reason}", request_id=context.request_id)
     except Exception as error:  # noqa: BLE001  becomes the outcome of every message
@@ -77,6 +76,9 @@ def _one_by_one(
         except Exception as error:  # noqa: BLE001  becomes the outcome of this message
             if not _settle(message, error, context) and ordered:
                 return
+            if isinstance(error, DeadlineError):
+                _postpone(messages[index + 1 :], context)
+                return
 
 
 def _as_tasks(
@@ -84,7 +86,6 @@ def _as_tasks(
 ) -> None:
     import asyncio
 
-    from polyfn.errors import DeadlineError
     from polyfn.runtime import aio
 
     pending = set(map(id, messages))
@@ -96,6 +97,8 @@ def _as_tasks(
                 if hasattr(result, "__aiter__"):
                     async for _ in result:
                         pass
+                else:
+                    _drain(result)
             except Exception as error:  # noqa: BLE001  becomes the outcome of this message
                 _settle(message, error, context)
             pending.discard(id(message))
@@ -110,6 +113,11 @@ def _as_tasks(
         aio.run(every(), until=context.deadline)
     except DeadlineError:
         _postpone([message for message in messages if id(message) in pending], context)
+        return
+    for message in messages:
+        if id(message) in pending:
+            # The handler awaited something that had been cancelled: it has not done its work.
+            _settle(message, aio.cancelled_within(), context)
 
 
 def _in_threads(
@@ -125,16 +133,31 @@ def _in_threads(
         except Exception as error:  # noqa: BLE001  becomes the outcome of this message
             if message.open:
                 _settle(message, error, context)
+            else:
+                # It counts as failed already, and its author wants to know why it took so long.
+                logs.report(
+                    "ERROR",
+                    "message failed after its delivery was answered",
+                    error=error,
+                    request_id=context.request_id,
+                    message_id=message.id,
+                )
 
+    if context.deferred is None:
+        # Made before the threads start, so that they do not each make one.
+        context.deferred = []
     pool = ThreadPoolExecutor(min(concurrency, len(messages)), thread_name_prefix="polyfn")
     running = {pool.submit(copy_context().run, one, message): message for message in messages}
     left = context.remaining()
     limit = None if left == float("inf") else max(0.0, left - min(MARGIN, left * MARGIN_SHARE))
-    _, late = wait(running, timeout=limit)
+    done, late = wait(running, timeout=limit)
     if late:
         _postpone([running[future] for future in running if future in late], context)
     # Not waiting for the late ones: a thread cannot be stopped, and the reply must go out.
     pool.shutdown(wait=False, cancel_futures=True)
+    for future in done:
+        # What is no failure of a message, such as SystemExit, ends the invocation as it would elsewhere.
+        future.result()
 
 
 def _drain(result: "Any") -> None:
@@ -187,6 +210,8 @@ def _is_too_late(context: "Context", index: int) -> bool:
 
 
 def _postpone(messages: "list[Message[Any]]", context: "Context") -> None:
+    if not messages:
+        return
     for message in messages:
         message.fail()
     logs.report(

@@ -64,12 +64,15 @@ def plain(value: "Any") -> "Any":
     if hasattr(cls, "model_dump"):
         return value.model_dump(mode="json")
     if hasattr(cls, "__dataclass_fields__"):
-        return {name: getattr(value, name) for name in cls.__dataclass_fields__}
+        # Imported already, since somebody made the dataclass. It knows fields from ClassVars.
+        from dataclasses import fields
+
+        return {field.name: getattr(value, field.name) for field in fields(value)}
     if hasattr(cls, "isoformat"):
         return value.isoformat()
     if hasattr(cls, "_value2member_map_"):
         return value.value
-    if hasattr(cls, "__fspath__") or (cls.__module__, cls.__name__) in _AS_TEXT:
+    if hasattr(cls, "__fspath__") or any((c.__module__, c.__name__) in _AS_TEXT for c in cls.__mro__):
         return str(value)
     if hasattr(cls, "keys") and hasattr(cls, "__getitem__"):
         return {key: value[key] for key in value.keys()}  # noqa: SIM118  mappings need not iterate keys
@@ -108,7 +111,12 @@ def loads(source: "bytes | str") -> "Any":
     while start < length and text[start] in _SPACE:
         start += 1
     try:
-        value, end = _scan(text, start)
+        try:
+            value, end = _scan(text, start)
+        except SystemError:
+            # Before Python 3.13 the scanner can raise its own error only if json.decoder is loaded.
+            __import__("json.decoder")
+            value, end = _scan(text, start)
     except StopIteration as error:
         raise ValueError(f"expected a value at character {error.value}") from None
     except RecursionError:
@@ -124,7 +132,8 @@ def dumps(value: "Any") -> bytes:
     """Encode a value as compact UTF-8 JSON. Raises ResultError that names the path of what does not fit."""
     try:
         text = "".join(_encode(value, 0))
-    except (TypeError, ValueError, RecursionError, AttributeError) as error:
+    except Exception as error:
+        # Not TypeError and ValueError alone: a model's own serialiser may raise anything.
         raise _explain(value, error) from error
     try:
         return text.encode()
@@ -152,13 +161,13 @@ def _first_misfit(value: "Any", path: str, depth: int) -> "tuple[str, str] | Non
     if depth > 200 or value is None or isinstance(value, (str, bool, int)):
         return None
     if isinstance(value, float):
-        if value != value or value in (float("inf"), float("-inf")):  # NaN
-            return path, f"{value!r} is not a JSON number"
-        return None
+        return None if _is_finite(value) else (path, f"{value!r} is not a JSON number")
     if isinstance(value, dict):
         for key, item in value.items():
             if not isinstance(key, (str, int, float, bool)) and key is not None:
                 return path, f"a key is {type(key).__qualname__}; JSON has only strings"
+            if isinstance(key, float) and not _is_finite(key):
+                return path, f"the key {key!r} is not a JSON number"
             found = _first_misfit(item, _step(path, key), depth + 1)
             if found is not None:
                 return found
@@ -174,6 +183,10 @@ def _first_misfit(value: "Any", path: str, depth: int) -> "tuple[str, str] | Non
     except Exception as error:  # noqa: BLE001  a model's own serialiser may raise anything
         return path, str(error) if isinstance(error, TypeError) else f"{type(error).__name__}: {error}"
     return _first_misfit(replaced, path, depth + 1)
+
+
+def _is_finite(number: float) -> bool:
+    return float("-inf") < number < float("inf")
 
 
 def _step(path: str, key: object) -> str:

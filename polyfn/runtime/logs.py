@@ -55,7 +55,8 @@ class _LoggingFinder:
     def find_spec(self, name: str, path: "Any" = None, target: "ModuleType | None" = None) -> "Any":
         if name != "logging":
             return None
-        sys.meta_path.remove(self)  # type: ignore[arg-type]
+        # A new list, since the import system is iterating over the old one.
+        sys.meta_path = [finder for finder in sys.meta_path if finder is not self]
         for finder in sys.meta_path:
             spec = finder.find_spec(name, path, target)
             if spec is not None and spec.loader is not None:

@@ -1,6 +1,6 @@
 """From a handler's result, or what it raised, to an HTTP reply. Every HTTP provider shares this."""
 
-from polyfn.errors import PayloadError
+from polyfn.errors import DeadlineError, PayloadError, ResultError
 from polyfn.http import Headers, HTTPError, Response
 from polyfn.outcomes import Drop, Retry
 from polyfn.runtime import json, logs, routes
@@ -19,6 +19,11 @@ TEXT = "text/plain; charset=utf-8"
 BINARY = "application/octet-stream"
 LINES = "application/x-ndjson"
 PROBLEM = "application/problem+json"
+
+#: Statuses whose replies end at their headers (RFC 9110, 6.4.1): a body would be read as the next reply.
+BODILESS = frozenset((204, 205, 304))
+
+_END: "Any" = object()
 
 
 class Reply:
@@ -50,10 +55,9 @@ def serve(invoker: "Invoker", request: "Request[Any]", context: "Context") -> Re
     """Route, call, and turn whatever happens into a reply. Failures are logged and never raised."""
     trigger = invoker.declaration.trigger
     try:
-        refused = _refuse(trigger, request)
-        if refused is not None:
-            return refused
-        reply = from_result(invoker.call(request, context))
+        reply = _refuse(trigger, request) or from_result(
+            invoker.call(request, context), until=context.deadline
+        )
     except Exception as error:  # noqa: BLE001  every failure of a handler is a reply
         reply = from_error(error)
         report(error, reply, context)
@@ -81,8 +85,8 @@ def _refuse(trigger: "Any", request: "Request[Any]") -> Reply | None:
     return problem(405, headers=Headers({"allow": allowed}))
 
 
-def from_result(result: "Any") -> Reply:
-    """Make a reply of what a handler returned.
+def from_result(result: "Any", *, until: float | None = None) -> Reply:
+    """Make a reply of what a handler returned; `until` bounds an async body, see `aio.iterate`.
 
     | result | reply |
     |---|---|
@@ -96,18 +100,23 @@ def from_result(result: "Any") -> Reply:
     """
     if isinstance(result, Reply):
         return result
+    if isinstance(result, tuple) and len(result) == 2 and _is_status(result[0]):
+        result = Response(result[1], result[0])
     if isinstance(result, Response):
-        return _with_body(result.body, result.status, result.headers)
-    if isinstance(result, tuple) and len(result) == 2 and type(result[0]) is int:
-        response = Response(result[1], result[0])
-        return _with_body(response.body, response.status, response.headers)
+        # A copy: the author may keep one Response and return it again and again.
+        return _with_body(result.body, result.status, Headers(result.headers), until)
     if result is None:
         return Reply(204, Headers())
-    return _with_body(result, 200, Headers())
+    return _with_body(result, 200, Headers(), until)
 
 
-def _with_body(body: "Any", status: int, headers: Headers) -> Reply:
-    if body is None:
+def _is_status(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _with_body(body: "Any", status: int, headers: Headers, until: float | None) -> Reply:
+    if body is None or status in BODILESS:
+        _close(body)
         return Reply(status, headers)
     if isinstance(body, str):
         return _typed(Reply(status, headers, body.encode("utf-8", "surrogateescape")), TEXT)
@@ -116,7 +125,7 @@ def _with_body(body: "Any", status: int, headers: Headers) -> Reply:
     if hasattr(body, "__aiter__"):
         from polyfn.runtime import aio
 
-        return _streamed(aio.iterate(body), status, headers)
+        return _streamed(aio.iterate(body, until=until), status, headers)
     if hasattr(body, "__next__"):
         return _streamed(body, status, headers)
     return _typed(Reply(status, headers, json.dumps(body)), JSON)
@@ -130,11 +139,17 @@ def _typed(reply: Reply, content_type: str) -> Reply:
 
 def _streamed(source: "Iterator[Any]", status: int, headers: Headers) -> Reply:
     # The first item is taken here: what fails before anything was sent can still be a clean 500.
-    first = next(source, None)
+    first = next(source, _END)
     if isinstance(first, Response):
-        status, headers = first.status, first.headers
-        first = next(source, None)
-    if first is None:
+        if first.body is not None:
+            _close(source)
+            raise ResultError(
+                "the Response that a stream begins with has a body",
+                hint="yield polyfn.Response(status=..., headers=...) first and the body's pieces after it",
+            )
+        status, headers = first.status, Headers(first.headers)
+        first = next(source, _END)
+    if first is _END:
         return Reply(status, headers)
     if isinstance(first, str):
         content_type = TEXT
@@ -156,8 +171,8 @@ class _Chunks:
         return self
 
     def __next__(self) -> bytes:
-        item, self._first = self._first, None
-        return chunk(next(self._source) if item is None else item)
+        item, self._first = self._first, _END
+        return chunk(next(self._source) if item is _END else item)
 
     def close(self) -> None:
         """Close the handler's generator."""
@@ -167,7 +182,7 @@ class _Chunks:
 def chunk(item: "Any") -> bytes:
     """One streamed piece as bytes: bytes as they are, str as UTF-8, anything else a line of JSON."""
     if isinstance(item, str):
-        return item.encode()
+        return item.encode("utf-8", "surrogateescape")
     if isinstance(item, (bytes, bytearray, memoryview)):
         return bytes(item)
     return json.dumps(item) + b"\n"
@@ -186,7 +201,12 @@ def from_error(error: BaseException) -> Reply:
     the client. Every other exception is a 500 that says nothing of what went wrong inside.
     """
     if isinstance(error, HTTPError):
-        return problem(error.status, error.detail, headers=error.headers, **error.extensions)
+        try:
+            return problem(error.status, error.detail, headers=error.headers, **error.extensions)
+        except ResultError as misfit:
+            # The status still holds; what cannot be written is left out, and said in the log.
+            logs.report("ERROR", "an HTTPError cannot be written as JSON", error=misfit)
+            return problem(error.status, headers=error.headers)
     if isinstance(error, PayloadError):
         if error.details:
             return problem(422, error.message, errors=error.details)
@@ -199,7 +219,7 @@ def from_error(error: BaseException) -> Reply:
         return problem(503, headers=headers)
     if isinstance(error, Drop):
         return Reply(204, Headers())
-    return problem(500)
+    return problem(504 if isinstance(error, DeadlineError) else 500)
 
 
 def report(error: BaseException, reply: Reply, context: "Context") -> None:
@@ -227,8 +247,19 @@ def problem(
     return Reply(status, headers, json.dumps(body))
 
 
+#: The usual ones; the others are in a module whose import would delay the first error of a process.
+_PHRASES = {
+    200: "OK", 201: "Created", 202: "Accepted", 204: "No Content", 400: "Bad Request", 401: "Unauthorized",
+    403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed", 409: "Conflict",
+    500: "Internal Server Error", 503: "Service Unavailable", 504: "Gateway Timeout",
+}  # fmt: skip
+
+
 def phrase(status: int) -> str:
     """Return the standard reason phrase of a status, or what its class means."""
+    usual = _PHRASES.get(status)
+    if usual is not None:
+        return usual
     from http import HTTPStatus
 
     try:

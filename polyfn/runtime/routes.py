@@ -7,8 +7,8 @@ def match(route: str | None, raw_path: str) -> "dict[str, str] | None":
     `{name}` takes one segment that is not empty, `{name...}` the rest of the path. A literal
     segment compares decoded, an encoded slash never separates segments, and a trailing slash counts.
     """
-    if route is None or route == raw_path:
-        return {} if route is None or "{" not in route else None
+    if route is None or (route == raw_path and "{" not in route):
+        return {}
     params: dict[str, str] = {}
     wanted = route.split("/")
     given = raw_path.split("/")
@@ -33,6 +33,6 @@ def match(route: str | None, raw_path: str) -> "dict[str, str] | None":
 def _decode(segment: str) -> str:
     if "%" not in segment:
         return segment
-    from urllib.parse import unquote
+    from polyfn.runtime.percent import unquote
 
     return unquote(segment)

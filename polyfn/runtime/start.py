@@ -19,8 +19,10 @@ def choose(start: "dict[str, Any]", wanted: str | None) -> str:
     Raises FunctionNotFoundError where it leaves a choice open.
     """
     functions: dict[str, str] = start["functions"]
-    if wanted and wanted in functions:
-        return wanted
+    # Some platforms want a module in front of the name: `handler.hello`.
+    named = wanted.rpartition(".")[2] if wanted else ""
+    if named in functions:
+        return named
     default: str | None = start.get("default")
     if default is not None:
         return default
@@ -42,9 +44,11 @@ def load(start: "dict[str, Any]", name: str) -> "Declaration":
     module: str = start["functions"][name]
     try:
         __import__(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
+        # SystemExit as well: a script's `sys.exit(main())` must not look like an orderly end.
         raise ModuleLoadError(
-            f"the module {module!r} cannot be imported: {type(error).__name__}: {error}"
+            f"the module {module!r} cannot be imported: {type(error).__name__}: {error}",
+            hint=_advice(error, module),
         ) from error
     from polyfn.functions import declared
 
@@ -53,6 +57,14 @@ def load(start: "dict[str, Any]", name: str) -> "Declaration":
         raise FunctionNotFoundError(
             f"the module {module!r} declares no function {name!r}; it declares: "
             f"{', '.join(sorted(declared)) or 'none'}",
-            hint=f"was {sys.modules[module].__file__} changed after it was packaged?",
+            hint=f"was {getattr(sys.modules[module], '__file__', module)} changed after it was packaged?",
         )
     return declaration
+
+
+def _advice(error: BaseException, module: str) -> str | None:
+    if isinstance(error, SystemExit):
+        return "guard what the module does as a script with: if __name__ == '__main__':"
+    if isinstance(error, ModuleNotFoundError) and error.name and not module.startswith(error.name):
+        return f"add what provides {error.name!r} to the project's dependencies and package it again"
+    return None

@@ -68,7 +68,7 @@ def parse_xray(header: str) -> Trace | None:
         name, _, value = part.strip().partition("=")
         fields[name] = value
     root = fields.get("Root", "").split("-")
-    if len(root) != 3 or root[0] != "1":
+    if len(root) != 3 or root[0] != "1" or len(root[1]) != 8:
         return None
     trace_id = root[1] + root[2]
     if not _is_id(trace_id, 32):

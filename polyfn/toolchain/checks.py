@@ -68,6 +68,7 @@ def capabilities(manifest: Manifest, provider: Provider) -> Iterator[Finding]:
         for place in function.native:
             message = f"{function.name} uses .native, which ties it to one platform"
             yield Finding("note", provider.name, message, function.name, place)
+        yield from _uses(function, provider)
     if manifest.stop_hooks and Capability.STOP_HOOKS not in provider.capabilities:
         message = (
             f"{provider.name} ends processes without warning: on_stop hooks and resources are not closed"
@@ -87,6 +88,24 @@ def _asks(function: FunctionEntry, provider: Provider) -> Iterator[tuple[Severit
     if kind in ("queue", "stream") and Capability.PARTIAL_BATCH not in can:
         message = f"{provider.name} takes no partial failure: one failed message of {function.name}"
         yield "warning", f"{message} has its whole delivery repeated"
+
+
+def _uses(function: FunctionEntry, provider: Provider) -> Iterator[Finding]:
+    """What the source uses that the provider cannot honour, place by place."""
+    can = provider.capabilities
+    # Over HTTP the delay is a Retry-After header, which every platform can send.
+    if Capability.RETRY_DELAY not in can and function.trigger.get("kind") not in ("http", "call"):
+        for place in function.retry_delays:
+            message = (
+                f"{provider.name} cannot pass on the delay that {function.name} asks of Retry(after=...)"
+            )
+            yield Finding("warning", provider.name, message, function.name, place)
+    if Capability.DEFER not in can:
+        for place in function.defers:
+            message = (
+                f"{provider.name} gives no CPU after the reply: what {function.name} defers may never run"
+            )
+            yield Finding("warning", provider.name, message, function.name, place)
 
 
 def _of_plugin(ask: Any, provider: Provider, what: str) -> list[Finding]:

@@ -75,7 +75,7 @@ def _entry(declaration: Any) -> dict[str, Any]:
         "level": binding.level,
         "needs": list(binding.needs),
         "json_schema": _schema(binding, declaration.name),
-        "native": _native(handler.__module__),
+        **_uses(declaration),
         "line": code.co_firstlineno if code else None,
     }
 
@@ -109,15 +109,46 @@ def _schema(binding: Any, name: str) -> Any:
         return None
 
 
-def _native(module: str) -> list[str]:
-    """Where the module's source reaches for `.native`, as file:line."""
+def _uses(declaration: Any) -> dict[str, list[str]]:
+    """Where a function's module uses what not every platform has, as file:line per kind of use.
+
+    What stands inside another function's handler is that one's; helpers count for all of them.
+    """
+    places: dict[str, set[int]] = {"native": set(), "retry_delays": set(), "defers": set()}
+    module = declaration.handler.__module__
     path = getattr(sys.modules.get(module), "__file__", None)
     if not path or not path.endswith(".py"):
-        return []
+        return {kind: [] for kind in places}
     with open(path, "rb") as file:
         tree = ast.parse(file.read())
-    lines = {n.lineno for n in ast.walk(tree) if isinstance(n, ast.Attribute) and n.attr == "native"}
-    return [f"{_named(path)}:{line}" for line in sorted(lines)]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr == "native":
+            places["native"].add(node.lineno)
+        elif isinstance(node, ast.Call):
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            if called == "Retry" and any(keyword.arg == "after" for keyword in node.keywords):
+                places["retry_delays"].add(node.lineno)
+            elif called == "defer":
+                places["defers"].add(node.lineno)
+    elsewhere = _lines_of_others(declaration)
+    return {
+        kind: [f"{_named(path)}:{line}" for line in sorted(lines - elsewhere)]
+        for kind, lines in places.items()
+    }
+
+
+def _lines_of_others(declaration: Any) -> set[int]:
+    """The lines of the other handlers that the same module declares."""
+    from polyfn.functions import declared
+
+    lines: set[int] = set()
+    for other in declared.values():
+        code = getattr(_unwrapped(other.handler), "__code__", None)
+        if other is declaration or code is None or other.handler.__module__ != declaration.handler.__module__:
+            continue
+        last = max((line for _, _, line in code.co_lines() if line is not None), default=code.co_firstlineno)
+        lines.update(range(code.co_firstlineno, last + 1))
+    return lines
 
 
 def _failure(error: BaseException, app: str, module: str) -> dict[str, Any]:

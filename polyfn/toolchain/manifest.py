@@ -30,6 +30,10 @@ class FunctionEntry(_Model):
     native: tuple[str, ...] = Field(
         default=(), description="places in the source that reach for .native: 'file:line'"
     )
+    retry_delays: tuple[str, ...] = Field(
+        default=(), description="places that raise Retry(after=...): 'file:line'"
+    )
+    defers: tuple[str, ...] = Field(default=(), description="places that defer work: 'file:line'")
     line: int | None = None
 
 

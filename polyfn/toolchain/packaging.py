@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from polyfn.toolchain import choices
+from polyfn.toolchain import checks, choices
 from polyfn.toolchain.bundle import dependencies, requirements
 from polyfn.toolchain.bundle.assemble import Plan, assemble, stage
 from polyfn.toolchain.bundle.find import base_executable, default_python
@@ -67,6 +67,7 @@ def package(
     with tempfile.TemporaryDirectory(prefix="polyfn-") as folder:
         line = _Line(Path(folder), request.out, log, plugins)
         manifest, _ = line.collected(plan)
+        checks.refuse(manifest, provider)
         with ThreadPoolExecutor(len(plans)) as pool:
             return list(pool.map(lambda one: line.wrapped(one, manifest), plans))
 

@@ -30,7 +30,11 @@ PYTHON = [block for block in blocks("python") if "writing-a-provider" not in str
 @pytest.mark.parametrize("source", PYTHON)
 def test_python_block_runs(source: str, tmp_path: Path):
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", source], cwd=tmp_path, capture_output=True, text=True, check=False
+        [sys.executable, "-W", "error", "-c", source],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
 

@@ -1,7 +1,8 @@
-"""Wraps a bundle as the zip that Lambda's `provided.al2023` runs.
+"""Wraps a bundle as the zip that Lambda runs.
 
-The zip is the bundle, with the start script under the name that Lambda executes: `bootstrap`, at the
-root and executable (https://docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html).
+The zip is the bundle, with the start script under the name that `provided.al2023` executes:
+`bootstrap`, at the root and executable (https://docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html).
+A bundle without an interpreter is for the managed runtime `python3.x` and gets a handler instead.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from collections import Counter
 from pathlib import Path
 
 from polyfn.toolchain.artifacts.zip import write_zip
-from polyfn.toolchain.errors import ArtifactError, PlatformError
+from polyfn.toolchain.bundle.script import start_script
+from polyfn.toolchain.errors import ArtifactError
 from polyfn.toolchain.provider import Artifact, Build
+from polyfn_aws import shim
 
 #: Bytes: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 UNPACKED_LIMIT = 262_144_000
@@ -21,16 +24,8 @@ DIRECT_LIMIT = 50 * 1024 * 1024
 
 
 def package(build: Build) -> Artifact:
-    """Write `<project>-aws-<arch>.zip`.
-
-    Raises PlatformError, and ArtifactError for what Lambda would refuse.
-    """
+    """Write `<project>-aws-<arch>.zip`. Raises ArtifactError for what Lambda would refuse."""
     bundle = build.bundle
-    if bundle.interpreter == "platform":
-        raise PlatformError(
-            "the target 'aws' cannot use Lambda's own Python yet: polyfn speaks the Runtime API itself",
-            hint="leave --interpreter at its default; the zip runs on provided.al2023 with its own Python",
-        )
     sizes = _sizes(bundle.root)
     if sum(sizes.values()) > UNPACKED_LIMIT:
         raise ArtifactError(
@@ -38,7 +33,15 @@ def package(build: Build) -> Artifact:
             + _biggest(sizes),
             hint="leave out what the function does not import, or deploy it as a container image",
         )
-    (bundle.root / "start").rename(bundle.root / "bootstrap")
+    if bundle.interpreter == "platform":
+        example = build.manifest.functions[0].name
+        (bundle.root / f"{shim.MODULE}.py").write_text(shim.text(example), encoding="utf-8")
+        build.log(f"for the runtime python{bundle.python}: set the handler to {shim.MODULE}.{example}")
+    else:
+        # Lambda may run a copy of the bootstrap outside the task's directory, so that $0 is not enough.
+        bootstrap = (bundle.root / "start").rename(bundle.root / "bootstrap")
+        text = start_script(bundle.command, root_variable="LAMBDA_TASK_ROOT")
+        bootstrap.write_text(text, encoding="utf-8")
     path = build.out / f"{build.project}-aws-{bundle.arch}.zip"
     written = write_zip(bundle.root, path, epoch=build.epoch)
     if written.size > DIRECT_LIMIT:

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
+from pydantic import BaseModel
+
 from polyfn.toolchain.hooks import hookimpl
-from polyfn.toolchain.manifest import FunctionEntry
+from polyfn.toolchain.manifest import FunctionEntry, Manifest
 from polyfn.toolchain.provider import (
     Artifact,
     Build,
@@ -43,6 +45,12 @@ def _sampler(entry: FunctionEntry, data: Any) -> Sequence[Sample]:
     return sampler(entry, data)
 
 
+def _checks(manifest: Manifest, settings: BaseModel) -> Sequence[tuple[str, str]]:
+    from polyfn_aws.checks import checks
+
+    return checks(manifest, settings)
+
+
 @hookimpl
 def polyfn_provider() -> Provider:
     """Describe AWS Lambda."""
@@ -55,8 +63,11 @@ def polyfn_provider() -> Provider:
         platforms=(Platform("amd64", GLIBC), Platform("arm64", GLIBC)),
         runtime="polyfn_aws.runtime.start",
         ships=("polyfn_aws.runtime",),
+        # Not 3.11: its managed runtime is Amazon Linux 2, whose glibc is 2.26.
+        platform_pythons=("3.12", "3.13", "3.14"),
         settings=AwsSettings,
         package=_package,
         emulate=_emulate,
         sampler=_sampler,
+        checks=_checks,
     )

@@ -1,6 +1,8 @@
 """The zip that Lambda takes: its shape, its limits, and that two builds are the same."""
 
 import stat
+import subprocess
+import sys
 import zipfile
 
 import pytest
@@ -11,7 +13,7 @@ from polyfn.toolchain.packaging import PackageRequest
 from polyfn.toolchain.packaging import package as packaged
 from polyfn.toolchain.provider import Build, Bundle, NoSettings
 from polyfn_aws import package as zips
-from tests import standalone
+from tests import rie, standalone
 
 HELLO = """\
 # /// script
@@ -86,16 +88,77 @@ def test_what_cannot_be_uploaded_directly_is_told(tmp_path, monkeypatch):
     assert "site/big" in lines[0]
 
 
-def test_lambdas_own_python_is_refused(tmp_path):
-    with pytest.raises(PlatformError, match="cannot use Lambda's own Python yet"):
-        zips.package(build(tmp_path, interpreter="platform"))
+PLAIN = """\
+import sys
+
+import polyfn
 
 
-def test_lambdas_own_python_is_refused_before_anything_is_built(tmp_path):
+@polyfn.function
+def hello(event, context):
+    return {"message": f"hello, {event['name']}", "by": context.function}
+
+
+@polyfn.function
+def flags(event):
+    return [sys.flags.isolated, sys.flags.no_site, "awslambdaric" in sys.modules]
+"""
+
+
+@pytest.fixture(scope="module")
+def managed_zip(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("managed")
+    (folder / "shop.py").write_text(PLAIN)
+    lines = []
+    request = PackageRequest(
+        folder / "shop.py", "aws", python="3.12", interpreter="platform", out=folder / "dist"
+    )
+    (artifact,) = packaged(request, log=lines.append)
+    assert "for the runtime python3.12: set the handler to polyfn_handler.hello" in lines
+    return artifact
+
+
+def test_a_zip_for_lambdas_own_python_has_a_handler_and_no_interpreter(managed_zip):
+    with zipfile.ZipFile(managed_zip.path) as archive:
+        names = archive.namelist()
+    assert "polyfn_handler.py" in names
+    assert "start.py" in names
+    assert "bootstrap" not in names
+    assert not [name for name in names if name.startswith("python/")]
+
+
+@pytest.mark.parametrize(
+    ("function", "answer"),
+    [("hello", {"message": "hello, you", "by": "hello"}), ("flags", [1, 1, False])],
+)
+def test_the_managed_runtime_hands_over(managed_zip, tmp_path, function, answer):
+    """AWS's own runtime client imports the handler under AWS's own emulator, as python3.x does."""
+    with zipfile.ZipFile(managed_zip.path) as archive:
+        archive.extractall(tmp_path)
+    handler = f"polyfn_handler.{function}"
+    with rie.running([sys.executable, "-m", "awslambdaric", handler], tmp_path, _HANDLER=handler) as invoke:
+        assert invoke({"name": "you"}) == answer
+        assert invoke({"name": "you"}) == answer
+
+
+def test_the_managed_runtime_of_an_older_linux_is_refused_before_anything_is_built(tmp_path):
     (tmp_path / "hello.py").write_text("raise SystemExit\n")
-    request = PackageRequest(tmp_path / "hello.py", "aws", interpreter="platform", out=tmp_path)
-    with pytest.raises(PlatformError, match="cannot use a Python of the target 'aws' itself"):
+    request = PackageRequest(
+        tmp_path / "hello.py", "aws", python="3.11", interpreter="platform", out=tmp_path
+    )
+    with pytest.raises(PlatformError, match=r"has no Python 3\.11"):
         packaged(request)
+
+
+def test_the_emulator_says_why_it_cannot_run_a_zip_for_lambdas_own_python(managed_zip):
+    done = subprocess.run(
+        [sys.executable, "-m", "polyfn", "invoke", f"{managed_zip.path}::hello", "--data", "{}"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 3
+    assert "PF307" in done.stderr
+    assert "no interpreter of its own" in done.stderr
 
 
 @pytest.mark.parametrize(("arch", "machine"), [("amd64", "EM_X86_64"), ("arm64", "EM_AARCH64")])

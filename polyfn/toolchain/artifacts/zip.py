@@ -13,8 +13,9 @@ import time
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
+from polyfn.toolchain.artifacts.paths import inside, unsafe
 from polyfn.toolchain.errors import ArtifactError
 
 _UNIX = 3
@@ -74,7 +75,7 @@ def _add(archive: zipfile.ZipFile, name: str, path: Path, moment: tuple[int, int
     mode = path.lstat().st_mode
     if stat.S_ISLNK(mode):
         target = path.readlink()
-        if not _inside(name, str(target)):
+        if not inside(name, str(target)):
             raise ArtifactError(
                 f"{name} is a symbolic link to {target}, outside of what is packaged",
                 hint="replace it by a copy, or leave it out of the project",
@@ -94,18 +95,6 @@ def _add(archive: zipfile.ZipFile, name: str, path: Path, moment: tuple[int, int
         while chunk := source.read(_CHUNK):
             sink.write(chunk)
     return entry.file_size
-
-
-def _inside(name: str, target: str) -> bool:
-    """Whether a link at `name` to `target` stays in the tree, judged by the text alone.
-
-    `..` may only come first: after the name of another link it would mean something else.
-    """
-    parts = PurePosixPath(target).parts
-    up = next((index for index, part in enumerate(parts) if part != ".."), len(parts))
-    if not parts or parts[0] == "/" or "\\" in target or ".." in parts[up:]:
-        return False
-    return up < len(PurePosixPath(name).parts)
 
 
 def unpack(archive: Path, target: Path) -> None:
@@ -130,7 +119,11 @@ def _unpack(opened: zipfile.ZipFile, called: str, target: Path) -> None:
         for entry in entries
         if stat.S_ISLNK(entry.external_attr >> 16)
     }
-    _judge([entry.filename for entry in entries], links, called)
+    if (name := unsafe([entry.filename for entry in entries], links)) is not None:
+        raise ArtifactError(
+            f"{called} has an entry that is not safe to unpack, {name!r}",
+            hint="polyfn package writes no such entries: do not trust this file",
+        )
     target.mkdir(parents=True, exist_ok=True)
     for entry in entries:
         if entry.filename not in links:
@@ -139,20 +132,6 @@ def _unpack(opened: zipfile.ZipFile, called: str, target: Path) -> None:
         place = target / name
         place.parent.mkdir(parents=True, exist_ok=True)
         place.symlink_to(to)
-
-
-def _judge(names: list[str], links: dict[str, str], called: str) -> None:
-    """Raise ArtifactError, before anything is written, if the whole of it is not safe to write."""
-    seen: set[str] = set()
-    for name in names:
-        through_link = any(str(parent) in links for parent in PurePosixPath(name).parents)
-        leaves = name in links and not _inside(name, links[name])
-        if not _safe(name) or through_link or leaves or name in seen:
-            raise ArtifactError(
-                f"{called} has an entry that is not safe to unpack, {name!r}",
-                hint="polyfn package writes no such entries: do not trust this file",
-            )
-        seen.add(name)
 
 
 def _extract(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, place: Path) -> None:
@@ -165,8 +144,3 @@ def _extract(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, place: Path) -> No
             sink.write(chunk)
     mode = entry.external_attr >> 16 if entry.create_system == _UNIX else 0
     place.chmod(0o755 if mode & 0o100 else 0o644)
-
-
-def _safe(name: str) -> bool:
-    path = PurePosixPath(name)
-    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts and "\\" not in name

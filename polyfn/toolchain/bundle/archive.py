@@ -22,6 +22,7 @@ from urllib.parse import unquote, urlsplit
 
 import httpx
 
+from polyfn.toolchain.artifacts.paths import unsafe
 from polyfn.toolchain.bundle import elf
 from polyfn.toolchain.errors import InterpreterError
 from polyfn.toolchain.provider import Arch
@@ -127,8 +128,8 @@ def _unpack(file: Path, called: str, target: Path) -> None:
     staged = Path(tempfile.mkdtemp(dir=target.parent, prefix="unpack-"))
     try:
         with tarfile.open(file) as archive:
-            archive.extractall(staged, filter=_safe)  # noqa: S202  # _safe judges each member
-    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError) as error:
+            _extract(archive, staged)
+    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError, KeyError) as error:
         raise InterpreterError(
             f"{called} is not an archive that can be unpacked safely: {error}",
             hint="give an archive in the layout of the standalone builds, as .tar.gz or .tar.xz",
@@ -149,12 +150,29 @@ def _is_zstd(file: Path) -> bool:
         return opened.read(4) == _ZSTD
 
 
-def _safe(member: tarfile.TarInfo, target: str) -> tarfile.TarInfo | None:
-    # The data filter refuses links and names that leave the tree. A name with `..` in it is refused
-    # even where it stays inside: what it resolves to depends on the links that came before.
-    if ".." in PurePosixPath(member.name).parts:
-        raise tarfile.OutsideDestinationError(member, target)
-    return tarfile.data_filter(member, target)
+def _extract(archive: tarfile.TarFile, target: Path) -> None:
+    # tarfile's own filters came with 3.11.4, and Debian 12 has 3.11.2.
+    members = [member for member in archive.getmembers() if not member.isdir()]
+    links = {member.name: member.linkname for member in members if member.issym()}
+    if (name := unsafe([member.name for member in members], links)) is not None:
+        raise tarfile.ExtractError(f"{name!r} would leave it, or is in it twice")
+    for member in members:
+        place = target / member.name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if not member.issym():
+            _write(archive, member, place)
+    for name, to in links.items():
+        (target / name).symlink_to(to)
+
+
+def _write(archive: tarfile.TarFile, member: tarfile.TarInfo, place: Path) -> None:
+    # A hard link gives the content of the member that it names.
+    content = archive.extractfile(member) if member.isreg() or member.islnk() else None
+    if content is None:
+        raise tarfile.ExtractError(f"{member.name!r} is neither a file nor a link")
+    with content, place.open("wb") as file:
+        shutil.copyfileobj(content, file)
+    place.chmod(0o755 if member.mode & 0o100 else 0o644)
 
 
 def find(folder: Path, arch: Arch, python: str | None, called: str) -> Tree:

@@ -86,7 +86,7 @@ def _write(
     text = start.text(plan.project, manifest, plan.provider, settings)
     (root / "start.py").write_text(text, encoding="utf-8")
     if interpreter.source != "platform":
-        (root / "start").write_text(start_script(interpreter), encoding="utf-8")
+        (root / "start").write_text(start_script(interpreter.command), encoding="utf-8")
         (root / "start").chmod(0o755)
     described = ArtifactManifest(
         polyfn=polyfn.__version__,

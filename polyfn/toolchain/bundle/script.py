@@ -6,11 +6,6 @@ It exports nothing: an LD_LIBRARY_PATH would reach every program that a function
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from polyfn.toolchain.bundle.interpreter import Interpreter
-
 #: Isolated from the machine's environment and its packages; `site` is not imported, it costs a third
 #: of a bare start; text is UTF-8 whatever the locale.
 FLAGS = ("-I", "-S", "-X", "utf8")
@@ -19,17 +14,18 @@ FLAGS = ("-I", "-S", "-X", "utf8")
 FIND_ROOT = "case $0 in */*) root=${0%/*} ;; *) root=. ;; esac"
 
 
-def start_script(interpreter: Interpreter, *, root_variable: str | None = None) -> str:
+def start_script(command: tuple[str, ...], *, root_variable: str | None = None) -> str:
     """Return the text of the script that runs `start.py` from wherever the bundle lies.
 
-    `root_variable` names an environment variable in which the platform tells where the bundle is: it
-    is asked where the script was copied away from its bundle.
+    `command` is the interpreter's, as `Bundle.command` gives it. `root_variable` names an environment
+    variable in which the platform tells where the bundle is: it is asked where the script was copied
+    away from its bundle.
     """
     lines = ["#!/bin/sh", FIND_ROOT]
     if root_variable is not None:
         lines.append(f'[ -f "$root/start.py" ] || root=${{{root_variable}:-.}}')
-    command = [*map(word, interpreter.command), *FLAGS, '"$root/start.py"', '"$@"']
-    return "\n".join([*lines, f"exec {' '.join(command)}", ""])
+    words = [*map(word, command), *FLAGS, '"$root/start.py"', '"$@"']
+    return "\n".join([*lines, f"exec {' '.join(words)}", ""])
 
 
 def wrapper(command: tuple[str, ...]) -> str:

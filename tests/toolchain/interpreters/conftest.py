@@ -35,7 +35,7 @@ def finish() -> Callable[[Interpreter, Path], Path]:
 
     def make(interpreter: Interpreter, root: Path) -> Path:
         start = root / "start"
-        start.write_text(start_script(interpreter))
+        start.write_text(start_script(interpreter.command))
         start.chmod(start.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
         (root / "start.py").write_text(PROBE)
         return start

@@ -139,6 +139,25 @@ def test_hostile_archives_leave_nothing(tmp_path, members):
     assert sorted(outside.rglob("*")) == [cache, cache / "archives"]
 
 
+def test_links_of_both_kinds_and_modes(tmp_path):
+    program, text = tarfile.TarInfo("./python/bin/python3.12"), tarfile.TarInfo("python/lib/x.py")
+    program.mode, text.mode = 0o700, 0o600
+    path = pack(
+        tmp_path / "a.tar.xz",
+        link("python/bin/python3", "python3.12"),
+        link("python/bin/python", "../bin/python3"),
+        (program, b"program"),
+        (text, b"text"),
+        link("python/lib/y.py", "python/lib/x.py", tarfile.LNKTYPE),
+        mode="w:xz",
+    )
+    tree = archive.fetch(str(path), tmp_path / "cache")
+    assert (tree / "python/bin/python").read_bytes() == b"program"
+    assert (tree / "python/lib/y.py").read_bytes() == b"text"
+    assert (tree / "python/bin/python3.12").stat().st_mode & 0o777 == 0o755
+    assert (tree / "python/lib/x.py").stat().st_mode & 0o777 == 0o644
+
+
 @pytest.mark.parametrize("data", [b"", b"not an archive", b"\x1f\x8b\x08\x00damaged", b"BZh9damaged"])
 def test_damaged_archives(tmp_path, data):
     path = tmp_path / "bad.tar.gz"

@@ -8,11 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polyfn.toolchain.bundle.interpreter import Interpreter
 from polyfn.toolchain.bundle.script import start_script, word
 
 SHELLS = [shell for shell in ("dash", "bash", "busybox") if shutil.which(shell)]
-PLAIN = Interpreter("managed", "3.11.2", "x", ("python/bin/python3.11",), "amd64")
+PLAIN = ("python/bin/python3.11",)
 
 
 @pytest.fixture
@@ -84,7 +83,7 @@ def test_one_exec_and_nothing_else():
         "python/bin/p",
         "python/bin/p.elf",
     )
-    text = start_script(Interpreter("host", "3.11.2", "x", loader, "amd64"))
+    text = start_script(loader)
     assert text.startswith("#!/bin/sh\n")
     assert not any(sign in text for sign in ("$(", "`", "|", "export", "LD_LIBRARY_PATH"))
     assert text.splitlines()[-1] == (
@@ -94,7 +93,7 @@ def test_one_exec_and_nothing_else():
 
 
 def test_linked_names_the_interpreter_where_it_lies():
-    text = start_script(Interpreter("linked", "3.11.2", None, ("/opt/my python/bin/python3",), "amd64"))
+    text = start_script(("/opt/my python/bin/python3",))
     assert 'exec "/opt/my python/bin/python3" -I' in text
 
 

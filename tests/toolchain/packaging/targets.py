@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 from pydantic import BaseModel, ConfigDict
 
-from polyfn.toolchain.provider import Artifact, Build, Platform, Provider
+from polyfn.toolchain.provider import Artifact, Build, Capability, Platform, Provider
 
 RUNTIME = """
 def main(start):
@@ -36,7 +36,7 @@ def desk(ships: Sequence[str] = ("deskruntime",)) -> Provider:
         name="desk",
         api=1,
         summary="a directory",
-        capabilities=frozenset(),
+        capabilities=frozenset(Capability),
         platforms=(Platform("amd64", (2, 34)), Platform("arm64", (2, 34))),
         runtime="deskruntime.start",
         ships=tuple(ships),

@@ -16,11 +16,11 @@ def provider(*can, **more):
     )  # fmt: skip
 
 
-def function(kind, *, style="sync", native=(), line=3, **settings):
+def function(kind, *, style="sync", native=(), retry_delays=(), defers=(), line=3, **settings):
     trigger = {"kind": kind, **settings}
     return FunctionEntry(
         name="f", module="app", handler="f", trigger=trigger, style=style, arity=1, level="payload",
-        native=native, line=line,
+        native=native, retry_delays=retry_delays, defers=defers, line=line,
     )  # fmt: skip
 
 
@@ -65,6 +65,25 @@ def test_partial_failure(kind):
 def test_native_is_a_note_at_its_place():
     notes = found(function("call", native=("app.py:7", "app.py:9")), Capability.CALL)
     assert [(severity, place) for severity, _, place in notes] == [("note", "app.py:7"), ("note", "app.py:9")]
+
+
+def test_a_retry_delay_is_a_warning_where_a_message_cannot_carry_it():
+    asks = function("queue", retry_delays=("app.py:7",))
+    [(severity, message, place)] = found(asks, Capability.QUEUE, Capability.PARTIAL_BATCH)
+    assert (severity, place) == ("warning", "app.py:7")
+    assert "Retry(after=...)" in message
+    everything = frozenset(Capability)
+    assert found(asks, *everything) == []
+    over_http = function("http", retry_delays=("app.py:7",))
+    assert found(over_http, *everything - {Capability.RETRY_DELAY}) == []
+
+
+def test_deferred_work_is_a_warning_where_there_is_no_cpu_for_it():
+    asks = function("call", defers=("app.py:8",))
+    [(severity, message, place)] = found(asks, Capability.CALL)
+    assert (severity, place) == ("warning", "app.py:8")
+    assert "may never run" in message
+    assert found(asks, Capability.CALL, Capability.DEFER) == []
 
 
 def test_stop_hooks():

@@ -8,6 +8,7 @@ from typing import Any
 from polyfn.toolchain.emulation.options import choice, count, flag, seconds
 from polyfn.toolchain.errors import EmulationError
 from polyfn.toolchain.provider import Emulation
+from polyfn_aws import shim
 from polyfn_aws.settings import AwsSettings
 
 ACCOUNT = "123456789012"
@@ -78,6 +79,12 @@ def configuration(emulation: Emulation, root: Path) -> Configuration:
 def bootstrap(root: Path) -> Path:
     """Return the artifact's bootstrap. Raises EmulationError if the platform could not start it."""
     path = root / "bootstrap"
+    if (root / f"{shim.MODULE}.py").is_file():
+        raise EmulationError(
+            "the artifact has no interpreter of its own: it is for Lambda's managed runtime, "
+            "which cannot be had here",
+            hint="package it without `--interpreter platform` to run it here; the function is the same",
+        )
     if not path.is_file():
         raise EmulationError(
             "the artifact has no file `bootstrap` at its root, so Lambda could not start it",

@@ -86,7 +86,8 @@ class V2:
         """Return what a client gets when the function failed."""
         if timed_out:
             return message(503, "Service Unavailable", request.id)
-        return message(502, "Internal Server Error", request.id)
+        # An HTTP API says 500 where a REST API says 502.
+        return message(500, "Internal Server Error", request.id)
 
 
 @dataclass(frozen=True)

@@ -174,14 +174,7 @@ _TEXTS = frozenset((
 ))  # fmt: skip
 
 
-#: The usual successes; the rest of the phrases are in a module that costs an import.
-_SUCCESSES = {200: "200 OK", 201: "201 Created", 202: "202 Accepted", 204: "204 No Content"}
-
-
 def _description(status: int) -> str:
-    usual = _SUCCESSES.get(status)
-    if usual is not None:
-        return usual
     from polyfn.runtime.replies import phrase
 
     return f"{status} {phrase(status)}"

@@ -302,7 +302,7 @@ def test_head(bench, run):
 @pytest.mark.parametrize(
     ("form", "failed", "timed_out"),
     [
-        ("v2", (502, '{"message":"Internal Server Error"}'), (503, '{"message":"Service Unavailable"}')),
+        ("v2", (500, '{"message":"Internal Server Error"}'), (503, '{"message":"Service Unavailable"}')),
         (
             "v1",
             (502, '{"message":"Internal server error"}'),

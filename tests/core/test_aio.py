@@ -1,0 +1,158 @@
+"""The process's event loop, and async iteration from sync code."""
+
+import asyncio
+import contextvars
+import threading
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from polyfn.runtime import aio
+
+
+async def numbers(log: list[Any], count: int = 3) -> AsyncIterator[int]:
+    try:
+        for number in range(count):
+            log.append(asyncio.current_task())
+            await asyncio.sleep(0)
+            yield number
+    finally:
+        log.append(asyncio.current_task())
+
+
+def test_iterate_gives_every_item() -> None:
+    assert list(aio.iterate(numbers([], 5))) == [0, 1, 2, 3, 4]
+    assert list(aio.iterate(numbers([], 0))) == []
+
+
+def test_one_task_drives_the_iteration_from_start_to_end() -> None:
+    log: list[Any] = []
+    list(aio.iterate(numbers(log)))
+    assert len(log) == 4
+    assert len(set(log)) == 1
+
+
+def test_a_cancel_scope_may_span_items() -> None:
+    async def source() -> AsyncIterator[int]:
+        async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+            for number in range(3):
+                group.create_task(asyncio.sleep(0))
+                yield number
+
+    assert list(aio.iterate(source())) == [0, 1, 2]
+
+
+def test_a_context_variable_keeps_its_value_between_items() -> None:
+    variable: contextvars.ContextVar[int] = contextvars.ContextVar("variable")
+
+    async def source() -> AsyncIterator[int]:
+        token = variable.set(1)
+        yield variable.get()
+        yield variable.get()
+        variable.reset(token)
+
+    assert list(aio.iterate(source())) == [1, 1]
+
+
+def test_closing_early_runs_the_clean_up() -> None:
+    log: list[Any] = []
+    source = aio.iterate(numbers(log, 100))
+    assert next(source) == 0
+    source.close()  # type: ignore[attr-defined]
+    assert len(set(log)) == 1
+    assert len(log) < 6
+    assert asyncio.all_tasks(aio.loop()) == set()
+
+
+def test_an_iterator_that_nobody_began_leaves_nothing_behind() -> None:
+    source = aio.iterate(numbers([]))
+    source.close()  # type: ignore[attr-defined]
+
+
+def test_an_async_iterator_need_not_be_a_generator() -> None:
+    class Countdown:
+        def __init__(self) -> None:
+            self.left = 2
+
+        def __aiter__(self) -> "Countdown":
+            return self
+
+        async def __anext__(self) -> int:
+            if not self.left:
+                raise StopAsyncIteration
+            self.left -= 1
+            return self.left
+
+    assert list(aio.iterate(Countdown())) == [1, 0]
+
+
+def test_run_refuses_to_nest_and_the_loop_goes_on() -> None:
+    async def nested() -> None:
+        coroutine = asyncio.sleep(0)
+        try:
+            aio.run(coroutine)
+        finally:
+            coroutine.close()
+
+    with pytest.raises(RuntimeError, match="running"):
+        aio.run(nested())
+    assert aio.run(asyncio.sleep(0, "fine")) == "fine"
+
+
+def test_threads_take_turns_on_the_loop() -> None:
+    results: list[Any] = []
+
+    def work(number: int) -> None:
+        results.append((aio.run(asyncio.sleep(0.005, number)), list(aio.iterate(numbers([])))))
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(results) == [(number, [0, 1, 2]) for number in range(8)]
+
+
+def test_run_takes_any_awaitable() -> None:
+    future: asyncio.Future[int] = aio.loop().create_future()
+    future.set_result(4)
+    assert aio.run(future) == 4
+
+
+@pytest.mark.parametrize(("left", "least", "most"), [(100, 99.4, 99.5), (1, 0.89, 0.9), (-1, 0, 0)])
+def test_the_budget_keeps_a_margin(left: float, least: float, most: float) -> None:
+    from time import time
+
+    assert least <= aio.budget(time() + left) <= most
+
+
+def test_close_cancels_what_runs_and_the_loop_can_be_made_again() -> None:
+    log: list[str] = []
+
+    async def forever() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            log.append("cancelled")
+
+    async def begin() -> "asyncio.Task[None]":
+        task = asyncio.create_task(forever())
+        await asyncio.sleep(0)
+        return task
+
+    task = aio.run(begin())
+    first = aio.loop()
+    aio.close()
+    assert (log, task.cancelled(), first.is_closed()) == (["cancelled"], True, True)
+    aio.close()
+    assert aio.run(asyncio.sleep(0, 1)) == 1
+    assert aio.loop() is not first
+
+
+def test_is_coroutine_knows_coroutines_alone() -> None:
+    coroutine = asyncio.sleep(0)
+    assert aio.is_coroutine(coroutine)
+    coroutine.close()
+    assert not aio.is_coroutine(asyncio.sleep)
+    assert not aio.is_coroutine(aio.loop().create_future())
