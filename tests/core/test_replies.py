@@ -382,8 +382,9 @@ def test_case_10_exception_text_never_reaches_a_client(text: str, kind: Any, cha
         raise error
 
     reply = answer(handler)
-    assert head(reply) == (504 if kind is DeadlineError else 500, PROBLEM)
-    assert json.loads(reply.body) == {"type": "about:blank", "title": "Internal Server Error", "status": 500}
+    status, title = (504, "Gateway Timeout") if kind is DeadlineError else (500, "Internal Server Error")
+    assert head(reply) == (status, PROBLEM)
+    assert json.loads(reply.body) == {"type": "about:blank", "title": title, "status": status}
     sent = [*(value for _, value in reply.headers), *json.loads(reply.body).values()]
     assert not any(text in str(value) for value in sent)
 
