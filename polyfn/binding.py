@@ -93,8 +93,19 @@ def _signature(declaration: "Declaration") -> "tuple[str, tuple[str, ...], dict[
             hint="name its parameters; a decorator around it must use functools.wraps",
         )
     _check_parameters(declaration.name, inner, code, names)
-    annotations = getattr(inner, "__annotations__", {})
+    annotations = _annotations(inner)
     return _style(handler, code.co_flags), names[: _arity(inner, names, annotations)], annotations
+
+
+def _annotations(inner: "Any") -> "dict[str, Any]":
+    try:
+        given: dict[str, Any] = getattr(inner, "__annotations__", {})
+    except NameError:
+        # Python 3.14 evaluates them only when they are asked for. As text, each is on its own, and a
+        # name that exists for type checkers alone matters only where it chooses what arrives.
+        library = __import__("annotationlib")  # there is none before 3.14
+        given = library.get_annotations(inner, format=library.Format.STRING)
+    return given
 
 
 def _arity(inner: "Any", names: "tuple[str, ...]", annotations: "dict[str, Any]") -> int:

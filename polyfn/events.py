@@ -128,7 +128,7 @@ class Event(_Generic[T]):
                 try:
                     self._payload = json.loads(raw)
                 except ValueError as error:
-                    hint = "annotate the handler's first parameter as bytes to take any payload"
+                    hint = "bytes as the payload's type takes any payload: `event: bytes`, `message: Message[bytes]`"
                     raise PayloadError(f"the payload is not JSON: {error}", hint=hint) from None
         return self._payload
 

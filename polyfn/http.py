@@ -34,11 +34,16 @@ class Headers:
             self.add(name, value)
 
     def add(self, name: str, value: object) -> None:
-        """Append a header. The value becomes a str; a line break in either raises ValueError."""
+        """Append a header. The value becomes a str.
+
+        Raises ValueError for a line break in either, and for what cannot be a header's name.
+        """
         text = value if isinstance(value, str) else _text(value)
         for part in (name, text):
             if "\n" in part or "\r" in part or "\0" in part:
                 raise ValueError(f"header {name!r}: a line break or NUL in a header would forge another one")
+        if not name or not name.isascii() or " " in name or ":" in name:
+            raise ValueError(f"header {name!r}: expected a name such as 'content-type'")
         self._pairs.append((name, text))
 
     def set(self, name: str, value: object) -> None:

@@ -100,5 +100,7 @@ def run_deferred(context: "Context") -> None:
                 from polyfn.runtime import aio
 
                 aio.run(result, until=context.deadline)
-        except Exception as error:  # noqa: BLE001  the reply is out: nothing may stop the rest
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # noqa: BLE001  the reply is out: nothing may stop the rest
             logs.report("ERROR", "deferred work failed", error=error, request_id=context.request_id)

@@ -251,13 +251,13 @@ def stop() -> None:
                 from polyfn.runtime import aio
 
                 aio.run(result)
-        except Exception as error:  # noqa: BLE001  the others must run too
+        except BaseException as error:  # noqa: BLE001  the others must run, even if this one calls sys.exit()
             logs.report("ERROR", f"stop hook {getattr(hook, '__name__', hook)!r} failed", error=error)
     while _made:
         made = _made[-1]
         try:
             made._close()  # noqa: SLF001  same room
-        except Exception as error:  # noqa: BLE001  the others must be closed too
+        except BaseException as error:  # noqa: BLE001  the others must be closed too
             logs.report("ERROR", f"closing resource {made.__name__!r} failed", error=error)
 
 

@@ -52,7 +52,12 @@ def run(awaitable: "Awaitable[T]", *, until: float | None = None) -> "T":
     raised. A loop that is already running in this thread cannot be used: RuntimeError, as for a
     cancellation that came out of the awaitable itself.
     """
-    work = _awaited(awaitable, until)
+    return _run(awaitable, None if until is None or until == float("inf") else budget(until))
+
+
+def _run(awaitable: "Awaitable[T]", seconds: float | None, spent: float = 0.0) -> "T":
+    """Run for what is left of `seconds`, of which `spent` are gone; without an end if it is None."""
+    work = _awaited(awaitable, seconds, spent)
     with _turn:
         try:
             return loop().run_until_complete(work)
@@ -62,13 +67,13 @@ def run(awaitable: "Awaitable[T]", *, until: float | None = None) -> "T":
             raise
 
 
-async def _awaited(awaitable: "Awaitable[T]", until: float | None) -> "T":
+async def _awaited(awaitable: "Awaitable[T]", seconds: float | None, spent: float) -> "T":
     import asyncio
 
     try:
-        if until is None or until == float("inf"):
+        if seconds is None:
             return await awaitable
-        return await _limited(awaitable, budget(until))
+        return await _limited(awaitable, seconds, spent)
     except asyncio.CancelledError as error:
         task = asyncio.current_task()
         if task is not None and task.cancelling():
@@ -84,20 +89,24 @@ def cancelled_within() -> RuntimeError:
     return RuntimeError("the handler awaited something that had been cancelled, and did not handle that")
 
 
-async def _limited(awaitable: "Awaitable[T]", seconds: float) -> "T":
+async def _limited(awaitable: "Awaitable[T]", seconds: float, spent: float) -> "T":
     import asyncio
 
-    scope = asyncio.timeout(seconds)
+    scope = asyncio.timeout(seconds - spent)
     try:
         async with scope:
             return await awaitable
     except TimeoutError:
         if not scope.expired():
             raise
-        raise DeadlineError(
-            f"the handler was cancelled after {seconds:.3f} s, shortly before its deadline",
-            hint="raise the function's timeout, or do less in one invocation",
-        ) from None
+        raise _too_long(seconds) from None
+
+
+def _too_long(seconds: float) -> DeadlineError:
+    return DeadlineError(
+        f"the handler was cancelled after {seconds:.3f} s, shortly before its deadline",
+        hint="raise the function's timeout, or do less in one invocation",
+    )
 
 
 def iterate(source: "AsyncIterable[T]", *, until: float | None = None) -> "Iterator[T]":
@@ -107,7 +116,11 @@ def iterate(source: "AsyncIterable[T]", *, until: float | None = None) -> "Itera
     another. Closing the iterator early cancels the task and waits for its clean-up.
     """
     import asyncio
+    from time import monotonic
 
+    # One budget for the whole of it: counted anew for every item, its margin would shrink to nothing.
+    seconds = None if until is None or until == float("inf") else budget(until)
+    began = monotonic()
     queue: asyncio.Queue[tuple[str, Any]] = asyncio.Queue(maxsize=1)
     closing = False
 
@@ -132,7 +145,11 @@ def iterate(source: "AsyncIterable[T]", *, until: float | None = None) -> "Itera
         task = loop().create_task(pump())
     try:
         while True:
-            kind, value = run(queue.get(), until=until)
+            spent = monotonic() - began
+            if seconds is not None and spent >= seconds:
+                # An item that is ready is had without waiting, so that no timeout would strike.
+                raise _too_long(seconds)
+            kind, value = _run(queue.get(), seconds, spent)
             if kind == "item":
                 yield value
             elif kind == "error":

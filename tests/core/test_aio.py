@@ -3,11 +3,13 @@
 import asyncio
 import contextvars
 import threading
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
+from polyfn.errors import DeadlineError
 from polyfn.runtime import aio
 
 
@@ -156,3 +158,18 @@ def test_is_coroutine_knows_coroutines_alone() -> None:
     coroutine.close()
     assert not aio.is_coroutine(asyncio.sleep)
     assert not aio.is_coroutine(aio.loop().create_future())
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.01])
+def test_a_stream_has_one_budget_and_not_one_per_item(pause: float) -> None:
+    async def endless() -> AsyncIterator[int]:
+        number = 0
+        while True:
+            await asyncio.sleep(pause)
+            yield (number := number + 1)
+
+    begin = time.time()
+    with pytest.raises(DeadlineError, match=r"cancelled after 0\.[34]\d\d s"):
+        for _ in aio.iterate(endless(), until=begin + 0.5):
+            time.sleep(0.002)
+    assert time.time() - begin > 0.3

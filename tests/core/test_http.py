@@ -74,6 +74,12 @@ def test_no_header_can_forge_another(before: str, after: str, mark: str, in_name
         Headers().set(*pair)
 
 
+@pytest.mark.parametrize("name", ["", "bad name", "a:b", "naïve"])
+def test_what_cannot_be_a_name_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="expected a name"):
+        Headers({name: "v"})
+
+
 def test_a_repr_shows_no_values() -> None:
     secret = "s3cret"
     asked = request(

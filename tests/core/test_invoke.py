@@ -379,3 +379,22 @@ def test_a_warm_call_is_cheap(invoker: Make, context: Context) -> None:
     for _ in range(1000):
         mine.call(Event(raw=b"{}"), context)
     assert time.process_time() - began < 0.5
+
+
+def test_deferred_work_that_raises_no_exception_stops_nothing_unless_it_exits(
+    context: Context, lines: list[Any]
+) -> None:
+    done: list[int] = []
+
+    def cancelled() -> None:
+        raise asyncio.CancelledError
+
+    def leaves() -> None:
+        raise SystemExit(3)
+
+    for work in (cancelled, lambda: done.append(1), leaves, lambda: done.append(2)):
+        context.defer(work)
+    with pytest.raises(SystemExit):
+        run_deferred(context)
+    assert done == [1]
+    assert [line[:2] for line in lines] == [("ERROR", "deferred work failed")]

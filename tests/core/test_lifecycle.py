@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -412,3 +413,23 @@ def test_a_resource_may_need_another() -> None:
     inner = polyfn.resource(Thing)
     outer = polyfn.resource(lambda: [inner()])
     assert outer() == [inner()]
+
+
+def test_a_stop_hook_that_exits_keeps_nothing_from_stopping(lines: list[Any]) -> None:
+    log: list[str] = []
+
+    class Leaver:
+        def close(self) -> None:
+            raise SystemExit(1)
+
+    class Other:
+        def close(self) -> None:
+            log.append("closed")
+
+    polyfn.on_stop(lambda: log.append("hook"))
+    polyfn.on_stop(lambda: sys.exit(0))
+    for factory in (Other, Leaver):
+        polyfn.resource(factory)()
+    lifecycle.stop()
+    assert log == ["hook", "closed"]
+    assert len(lines) == 2

@@ -57,7 +57,7 @@ class Alb:
         headers = multiple(answer) if self.multi else single(answer)
         return finished(status_of(answer), headers, body_of(answer), default_type="application/octet-stream")
 
-    def failure(self, request: HttpRequest, *, timed_out: bool = False) -> HttpReply:  # noqa: ARG002
+    def failure(self, request: HttpRequest) -> HttpReply:  # noqa: ARG002
         """Return what a client gets when the function failed."""
         body = (
             b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n"

@@ -33,7 +33,7 @@ class Form(Protocol):
     def reply(self, payload: bytes, request: HttpRequest) -> HttpReply:
         """Return the response of a buffered answer. Raises MalformedReply."""
 
-    def failure(self, request: HttpRequest, *, timed_out: bool = False) -> HttpReply:
+    def failure(self, request: HttpRequest) -> HttpReply:
         """Return what a client gets when the function failed."""
 
 
@@ -87,7 +87,7 @@ class HttpFront:
         reply = invocation.reply
         payload = await reply.payload()
         if reply.fault is not None:
-            return self._form.failure(request, timed_out=reply.fault.type == "Sandbox.Timedout")
+            return self._form.failure(request)
         if reply.streaming:
             raise MalformedReply(
                 "the function streamed its response, which this front is not set to pass on; "

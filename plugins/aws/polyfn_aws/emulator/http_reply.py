@@ -43,6 +43,8 @@ def parsed(payload: bytes) -> Any:
         return json.loads(payload)
     except ValueError:
         raise MalformedReply("the answer is not JSON") from None
+    except RecursionError:
+        raise MalformedReply("the answer is nested too deeply to be read") from None
 
 
 def status_of(answer: Mapping[str, Any]) -> int:

@@ -77,8 +77,6 @@ class V1:
         headers = [*many, *(pair for pair in single(answer) if pair[0].lower() not in named)]
         return finished(status_of(answer), headers, body_of(answer), default_type="application/json")
 
-    def failure(self, request: HttpRequest, *, timed_out: bool = False) -> HttpReply:
+    def failure(self, request: HttpRequest) -> HttpReply:
         """Return what a client gets when the function failed."""
-        if timed_out:
-            return message(504, "Endpoint request timed out", request.id)
         return message(502, "Internal server error", request.id)

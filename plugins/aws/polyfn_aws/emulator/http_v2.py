@@ -82,10 +82,8 @@ class V2:
         headers = [*single(answer), *_set_cookies(answer)]
         return finished(status_of(answer), headers, body_of(answer), default_type="text/plain;charset=utf-8")
 
-    def failure(self, request: HttpRequest, *, timed_out: bool = False) -> HttpReply:
+    def failure(self, request: HttpRequest) -> HttpReply:
         """Return what a client gets when the function failed."""
-        if timed_out:
-            return message(503, "Service Unavailable", request.id)
         # An HTTP API says 500 where a REST API says 502.
         return message(500, "Internal Server Error", request.id)
 
@@ -98,7 +96,7 @@ class FunctionUrl(V2):
     streams: bool = True
     domain: str = f"polyfnlocal.lambda-url.{REGION}.on.aws"
 
-    def failure(self, request: HttpRequest, *, timed_out: bool = False) -> HttpReply:  # noqa: ARG002
+    def failure(self, request: HttpRequest) -> HttpReply:
         """Return what a client gets when the function failed."""
         return HttpReply(
             502,

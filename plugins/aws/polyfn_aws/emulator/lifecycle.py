@@ -146,7 +146,7 @@ class Lifecycle:
         begin = time.monotonic()
         try:
             self._instance = await self._room.enter_async_context(started(self._configuration, self.log))
-            return await self._instance.initialise(limit)
+            took = await self._instance.initialise(limit)
         except (Faulty, Timeout) as error:
             took = time.monotonic() - begin
             await self._end()
@@ -154,6 +154,9 @@ class Lifecycle:
             type_ = error.fault.type if isinstance(error, Faulty) else None
             self.log(init_report_line(took, phase, "error" if faulty else "timeout", type_))
             raise
+        # A process that ends in its first invocation could not be measured any more.
+        self._instance.process.memory()
+        return took
 
     async def _put_away(self, *, keep: bool) -> int:
         """Freeze the environment, or end it; return its peak of memory."""

@@ -61,7 +61,7 @@ def is_batch(event: bytes) -> bool:
     """Whether an event is one that `Redrive.run` takes."""
     try:
         return source_of(json.loads(event)) is not None
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
 
 
@@ -69,7 +69,7 @@ def judge(answer: bytes, ids: Sequence[str], *, ordered: bool) -> Verdict:
     """Read a function's answer as the platform does, FunctionResponseTypes being ReportBatchItemFailures."""
     try:
         told = json.loads(answer) if answer.strip() else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return Verdict(tuple(ids), "the answer is not JSON")
     if told is None:
         return Verdict(())
@@ -157,7 +157,7 @@ class Redrive:
 def _batch(event: bytes) -> tuple[dict[str, Any], Source]:
     try:
         batch = json.loads(event)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise EventFileError(f"the event is not JSON: {error}") from None
     source = source_of(batch)
     if source is None:

@@ -26,6 +26,8 @@ KINDS = {
 MESSAGE_LIMIT = 1 << 17
 #: Frames that are kept at the start and at the end of a long stack.
 FIRST, LAST = 40, 120
+#: Errors behind an error that are told with it in the log.
+CAUSES = 8
 #: RAPID crops the X-Ray cause to this anyway, and servers refuse headers of 1 MiB.
 CAUSE_LIMIT = 60_000
 
@@ -122,16 +124,20 @@ def message_of(error: BaseException) -> str:
 
 
 def causes(error: BaseException) -> "list[BaseException]":
-    """What led to an error, nearest first, as Python's own tracebacks tell it: at most five."""
-    found: list[BaseException] = []
-    current: BaseException | None = error
-    while len(found) < 5:
-        assert current is not None
-        current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
-        if current is None or current in found or current is error:
+    """What led to an error, nearest first: its chain as Python tells it, and the members of groups.
+
+    At most CAUSES: an asyncio.TaskGroup says of itself no more than how many of its tasks failed.
+    """
+    found = [error]
+    for current in found:
+        above = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
+        members = current.exceptions if isinstance(current, BaseExceptionGroup) else ()
+        for cause in (*members, above):
+            if cause is not None and not any(cause is known for known in found):
+                found.append(cause)
+        if len(found) > CAUSES:
             break
-        found.append(current)
-    return found
+    return found[1 : CAUSES + 1]
 
 
 def frames(error: BaseException) -> "list[Frame]":

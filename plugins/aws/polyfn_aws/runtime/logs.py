@@ -179,12 +179,27 @@ def write_event(level: str, line: str) -> None:
             stream.write(line + "\n")
         except UnicodeEncodeError:
             stream.write(line.encode("utf-8", "backslashreplace").decode() + "\n")
-        except (OSError, ValueError):
-            pass  # user code closed it, or its reader went away: an invocation must not fail for that
+        except ValueError:
+            # User code closed it. The descriptor below it is still open, and Lambda still reads it.
+            write_past(line)
+        except OSError:
+            pass  # its reader went away: an invocation must not fail for that
         return
     data = line.encode("utf-8", "backslashreplace")
     kind = 0xA55A0000 + FRAMES.get(level, 0x03) - (1 if as_json else 0)
     head = kind.to_bytes(4, "big") + len(data).to_bytes(4, "big")
     frame = head + int(time() * 1_000_000).to_bytes(8, "big") + data
-    while frame:
-        frame = frame[write(descriptor, frame) :]
+    _write_all(descriptor, frame)
+
+
+def write_past(line: str) -> None:
+    """Write one line to standard output's descriptor, past the file object that was closed."""
+    try:
+        _write_all(1, f"{line}\n".encode("utf-8", "backslashreplace"))
+    except OSError:
+        pass
+
+
+def _write_all(target: int, data: bytes) -> None:
+    while data:
+        data = data[write(target, data) :]

@@ -100,7 +100,7 @@ class Loop:
                 self._arm(context.deadline)
             answer = self._dispatch(body, headers.get("content-type", "application/json"), context)
         except BaseException as error:
-            if self.leaving and not isinstance(error, Exception):
+            if (self.leaving or self.api.severed) and not isinstance(error, Exception):
                 raise
             self.fail(headers, error)
             # sys.exit() in a handler. Lambda alone would say no more than that the process exited.

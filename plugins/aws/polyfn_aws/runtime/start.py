@@ -2,7 +2,7 @@
 
 import gc
 import sys
-from posix import _exit, environ
+from posix import _exit, environ, register_at_fork
 
 from polyfn.errors import PolyfnError
 from polyfn_aws.runtime import logs
@@ -21,11 +21,15 @@ class ModuleConflictError(PolyfnError):
     code = "PF321"
 
 
-def main(start: "dict[str, Any]") -> "NoReturn":
+def main(start: "dict[str, Any]") -> None:
     """Serve the function that `start` and `_HANDLER` name, for as long as the process lives.
 
     Ends with status 0 after SIGTERM, and with 1 when initialisation fails or the Runtime API is lost.
+    Returns only in a child of multiprocessing (spawn and forkserver), which runs the start script
+    again under another name to find what it defines: one that served there would steal invocations.
     """
+    if sys._getframe(1).f_globals.get("__name__") == "__mp_main__":  # noqa: SLF001
+        return
     # What initialisation makes, stays: looking for garbage in it only slows large imports, and every
     # full collection in later invocations would walk it again. Not gc.disable(), which is the user's.
     thresholds = gc.get_threshold()
@@ -40,6 +44,7 @@ def main(start: "dict[str, Any]") -> "NoReturn":
         )
         leave(1)
     api = Connection(address)
+    register_at_fork(after_in_child=api.sever)
     try:
         loop = initialise(start, api)
     except BaseException as error:  # noqa: BLE001  sys.exit() in a module is an init error as well
@@ -84,16 +89,33 @@ def serve(loop: "Loop") -> "NoReturn":
         logs.request_id = ""
         logs.emit("CRITICAL", f"the process ends: {error}")
         leave(1)
-    except KeyboardInterrupt:
-        lifecycle.stop()
-        leave(130)
-    except BaseException:
+    except BaseException as error:  # noqa: BLE001  however it ends, the stop hooks run
+        ended = error
+    # What a forked process holds belongs to its parent, who will close it: no stop hooks there.
+    if not loop.api.severed:
         if loop.leaving:
             from polyfn_aws.runtime import shutdown
 
             shutdown.settle()
         lifecycle.stop()
-        raise
+        if isinstance(ended, KeyboardInterrupt):
+            leave(130)
+        if isinstance(ended, SystemExit) and threads_remain():
+            # Python would wait for them, and Lambda for the process, until the invocation times out.
+            import atexit
+
+            atexit._run_exitfuncs()  # noqa: SLF001
+            leave(ended.code if isinstance(ended.code, int) else 0 if ended.code is None else 1)
+    raise ended
+
+
+def threads_remain() -> bool:
+    """Whether the user's code left threads that Python would wait for at its end."""
+    threading = sys.modules.get("threading")
+    if threading is None:
+        return False
+    main_thread = threading.main_thread()
+    return any(thread is not main_thread and not thread.daemon for thread in threading.enumerate())
 
 
 def refuse_concurrency() -> None:

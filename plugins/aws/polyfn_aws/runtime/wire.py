@@ -26,18 +26,24 @@ class LostError(Exception):
 
 
 class Connection:
-    """One connection to the Runtime API at `address` (host:port). It connects when it is first used."""
+    """One connection to the Runtime API at `address` (host:port). It connects when it is first used.
 
-    __slots__ = ("_rest", "_sock", "address", "host")
+    `severed` is set in a process that the function forked, see `sever`.
+    """
+
+    __slots__ = ("_rest", "_sock", "address", "host", "severed")
 
     def __init__(self, address: str) -> None:
         self.address = address
         self.host = address.encode()
         self._sock: _socket.socket | None = None
         self._rest = b""
+        self.severed = False
 
     def connect(self) -> "_socket.socket":
-        """Open the connection. Raises LostError if nobody listens."""
+        """Open the connection. Raises LostError if nobody listens, SystemExit once it was severed."""
+        if self.severed:
+            raise SystemExit(1)
         host, _, port = self.address.rpartition(":")
         try:
             # A str would make getaddrinfo import the IDNA codec.
@@ -69,6 +75,15 @@ class Connection:
         if self._sock is not None:
             self._sock.close()
             self._sock = None
+
+    def sever(self) -> None:
+        """Give the connection up for good, in a forked process: it is the parent's to speak on.
+
+        An answer from the child would be taken for the parent's, and its /next would take the
+        parent's next invocation away.
+        """
+        self.close()
+        self.severed = True
 
     def send(self, data: bytes, more: bool = False) -> None:
         """Send bytes; `more` says that others follow at once. Raises LostError."""

@@ -55,8 +55,9 @@ def stream(request_id, pieces, trailers=(), content_type="application/octet-stre
             wire.sendall(b"%x\r\n%s\r\n" % (len(piece), piece))
             if pause:
                 pause()
-        if trailers is None:  # cut off
-            return ""
+        if trailers is None:  # cut off; the emulator must have seen it before it is asked for the next
+            wire.shutdown(socket.SHUT_WR)
+            return wire.recv(65536).split(b"\r\n")[0].decode()
         wire.sendall(b"0\r\n" + b"".join(f"{k}: {v}\r\n".encode() for k, v in trailers) + b"\r\n")
         return wire.recv(65536).split(b"\r\n")[0].decode()
 

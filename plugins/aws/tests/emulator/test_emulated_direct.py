@@ -90,6 +90,19 @@ def test_no_payload_is_an_empty_object(service):
     assert service(SOURCE, work)["event"] == {}
 
 
+@pytest.mark.parametrize("payload", [b"1" * 5000, b"[" * 100_000 + b"]" * 100_000])
+def test_what_python_cannot_hold_is_still_delivered(service, payload):
+    def work(client):
+        return client.invoke(FunctionName="function", Payload=payload)["Payload"].read()
+
+    echo = """
+        while True:
+            id, _, body = next_invocation()
+            respond(id, body)
+        """
+    assert service(echo, work) == payload
+
+
 def test_function_error(service):
     def work(client):
         answer = client.invoke(FunctionName="function", Payload=b'"fail"')
@@ -130,6 +143,8 @@ def test_event_is_answered_at_once_and_retried_twice(service, bench, event, deli
     [
         ({"FunctionName": "other"}, "ResourceNotFoundException"),
         ({"FunctionName": "function", "Payload": b"{no json"}, "InvalidRequestContentException"),
+        ({"FunctionName": "function", "Payload": b"NaN"}, "InvalidRequestContentException"),
+        ({"FunctionName": "function", "Payload": b'"\xff"'}, "InvalidRequestContentException"),
         ({"FunctionName": "function", "Payload": b'"' + b"x" * (6 << 20) + b'"'}, "RequestTooLargeException"),
         (
             {
@@ -140,6 +155,10 @@ def test_event_is_answered_at_once_and_retried_twice(service, bench, event, deli
             "RequestTooLargeException",
         ),
         ({"FunctionName": "function", "ClientContext": "e30"}, "InvalidRequestContentException"),
+        (
+            {"FunctionName": "function", "ClientContext": base64.b64encode(b"[" * 2600).decode()},
+            "InvalidRequestContentException",
+        ),
     ],
 )
 def test_refusals(service, bench, request_, code):

@@ -210,6 +210,7 @@ def test_crash_in_an_invocation(bench, run, end, words):
     assert "last words" in crashed.report["log"]
     assert "Status: error\tError Type: Runtime.ExitError" in bench.reports()[0]
     assert after.payload == b"1"
+    assert crashed.report["peak_memory_mb"] >= 5, "measured before it was too late"
     assert after.report["init_ms"] is not None
 
 

@@ -211,3 +211,7 @@ def test_what_is_no_batch_is_refused(bench, run, event):
 
     with pytest.raises(EventFileError):
         run(work())
+
+
+def test_an_answer_nested_too_deeply_fails_the_batch():
+    assert judge(b"[" * 100_000, IDS, ordered=False).whole == "the answer is not JSON"

@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import time
 
 import pytest
 
@@ -132,6 +133,42 @@ def test_sys_exit_in_a_handler_is_reported_and_ends_the_process(launch, platform
     assert one.wait() == 3
     assert [p.verb for p in one.api.posts] == ["error"]
     assert one.api.posts[0].json()["errorType"] == "SystemExit"
+
+
+def test_sys_exit_ends_the_process_whatever_threads_run(launch, platform):
+    code = """
+    import atexit, sys, threading, time
+    atexit.register(print, "exit function ran")
+    @polyfn.function
+    def main(event):
+        threading.Thread(target=time.sleep, args=(60,)).start()
+        sys.exit(event)
+    """
+    for payload, status in ((b"3", 3), (b"null", 0), (b'"why"', 1)):
+        began = time.monotonic()
+        one = launch(code, [platform.Event(payload)])
+        assert one.wait() == status
+        assert time.monotonic() - began < 10
+        assert one.out.endswith("exit function ran\n")
+
+
+def test_the_members_of_a_group_are_logged(serve, platform):
+    code = """
+    import asyncio
+    async def part(n):
+        raise ValueError(f"part {n} broke")
+    @polyfn.function
+    async def main(event):
+        async with asyncio.TaskGroup() as group:
+            group.create_task(part(1))
+            group.create_task(part(2))
+    """
+    line = serve(code, [platform.Event()]).out.splitlines()[0]
+    assert "ExceptionGroup: unhandled errors in a TaskGroup (2 sub-exceptions)" in line
+    one = serve(code, [platform.Event()], env={"AWS_LAMBDA_LOG_FORMAT": "JSON"})
+    causes = json.loads(one.out.splitlines()[0])["causes"]
+    assert [cause["errorMessage"] for cause in causes] == ["part 1 broke", "part 2 broke"]
+    assert "in part" in causes[0]["stackTrace"][-1]
 
 
 INIT = {

@@ -55,3 +55,13 @@ def test_a_source_that_cannot_be_read():
     assert faults.format_frames([("/no/such/file.py", 3, "f")]) == [
         '  File "/no/such/file.py", line 3, in f\n'
     ]
+
+
+def test_causes_go_round_in_no_circle_and_end():
+    one, other = ValueError("one"), KeyError("other")
+    one.__cause__, other.__cause__ = other, one
+    assert faults.causes(one) == [other]
+    many = ExceptionGroup("many", [ExceptionGroup("inner", [ValueError(n) for n in range(50)]), one])
+    found = faults.causes(many)
+    assert found[:2] == list(many.exceptions)
+    assert len(found) == faults.CAUSES

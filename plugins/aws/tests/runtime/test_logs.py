@@ -121,3 +121,17 @@ def test_a_record_that_cannot_be_written_fails_nothing(serve, platform):
     one = serve(code, [platform.Event()])
     assert one.api.posts[0].json() == 1
     assert "Logging error" in one.err
+
+
+def test_a_closed_standard_output_loses_no_error(serve, platform):
+    code = """
+    import sys
+    @polyfn.function
+    def main(event):
+        sys.stdout.close()
+        raise ValueError("boom")
+    """
+    one = serve(code, [platform.Event(id="1"), platform.Event(id="2")])
+    assert [p.verb for p in one.api.posts] == ["error", "error"]
+    assert one.out.splitlines()[0].startswith("[ERROR]")
+    assert "boom" in one.out

@@ -369,3 +369,62 @@ def test_the_garbage_collector_is_as_the_function_left_it(serve, platform):
     assert plain[2] is True
     own = serve(code % "gc.disable(); gc.set_threshold(123)", [platform.Event()]).api.posts[0].json()
     assert own == [False, 123, True]
+
+
+FORKS = """
+    import os, sys
+    @polyfn.on_stop
+    def bye():
+        print("hook ran", flush=True)
+    def leave(how):
+        if how == "exit":
+            sys.exit(7)
+        if how == "raise":
+            raise ValueError("in the child")
+        return "the child's"
+    @polyfn.function
+    def main(event):
+        child = os.fork()
+        if child == 0:
+            return leave(event)
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    @polyfn.function
+    def streamed(event):
+        child = os.fork()
+        if child == 0:
+            yield leave(event)
+            return
+        yield str(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.parametrize("function", ["main", "streamed"])
+@pytest.mark.parametrize(("how", "status"), [("exit", b"7"), ("raise", b"1"), ("return", b"1")])
+def test_a_forked_child_never_answers_in_its_parents_place(serve, platform, function, how, status):
+    one = serve(
+        FORKS,
+        [platform.Event(how, id="1"), platform.Event(how, id="2")],
+        functions={"main": "app", "streamed": "app"},
+        default=function,
+    )
+    assert [(p.verb, p.body) for p in one.api.posts] == [("response", status)] * 2
+    assert {r.connection for r in one.api.requests if "/runtime/" in r.path} == {2}
+    assert "hook ran" not in one.out, "what the child holds is its parent's to close"
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_the_processes_of_multiprocessing_do_not_serve(serve, platform, method):
+    code = f"""
+    import multiprocessing
+    @polyfn.on_start
+    def begin():
+        print("begun", flush=True)
+    @polyfn.function
+    def main(event):
+        with multiprocessing.get_context({method!r}).Pool(2) as pool:
+            return pool.map(abs, event)
+    """
+    one = serve(code, [platform.Event([-1, -2], id="1"), platform.Event([-3], id="2")])
+    assert [(p.verb, p.body) for p in one.api.posts] == [("response", b"[1,2]"), ("response", b"[3]")]
+    assert {r.connection for r in one.api.requests} == {1}, "nobody else spoke to the Runtime API"
+    assert one.out == "begun\n"

@@ -182,6 +182,7 @@ def test_a_stop_hook_that_fails_is_logged(launch):
     one.terminate()
     assert one.wait() == 0
     assert "no flush" in one.out
+    assert "Caused by" not in one.out, "why the process ends is no cause of it"
 
 
 def test_a_refused_extension_is_a_warning(serve, platform):
