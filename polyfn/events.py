@@ -128,7 +128,7 @@ class Event(_Generic[T]):
                 try:
                     self._payload = json.loads(raw)
                 except ValueError as error:
-                    hint = "bytes as the payload's type takes any payload: `event: bytes`, `message: Message[bytes]`"
+                    hint = "bytes as its type takes any payload: `event: bytes`, `message: Message[bytes]`"
                     raise PayloadError(f"the payload is not JSON: {error}", hint=hint) from None
         return self._payload
 

@@ -1,5 +1,7 @@
 """`@polyfn.function`, and the list of what it declared in this process."""
 
+import sys
+
 from polyfn.errors import DeclarationError
 from polyfn.triggers import Call, Trigger
 
@@ -18,12 +20,14 @@ else:
 class Declaration:
     """One declared function: its `name`, its `trigger` and the author's `handler`."""
 
-    __slots__ = ("handler", "name", "trigger")
+    __slots__ = ("handler", "name", "run", "trigger")
 
     def __init__(self, name: str, trigger: Trigger, handler: "Callable[..., Any]") -> None:
         self.name = name
         self.trigger = trigger
         self.handler = handler
+        #: The execution of the module that declared it; tells a reload from two functions of one name.
+        self.run: object = None
 
     def __repr__(self) -> str:
         return f"Declaration({self.name!r}, {self.trigger!r})"
@@ -73,12 +77,14 @@ def _declare(handler: "F", trigger: Trigger, name: str | None) -> "F":
             hint="give it another name: @polyfn.function(name='...')",
         )
     taken = declared.get(chosen)
-    if taken is not None and not _same_place(taken.handler, handler):
+    run = _run_of(handler)
+    if taken is not None and (not _same_place(taken.handler, handler) or taken.run is run is not None):
         raise DeclarationError(
             f"two functions are named {chosen!r}: in {taken.handler.__module__} and {handler.__module__}",
             hint="give one of them another name: @polyfn.function(name='...')",
         )
     declaration = Declaration(chosen, trigger, handler)
+    declaration.run = run
     declared[chosen] = declaration
     try:
         handler.__polyfn__ = declaration  # type: ignore[attr-defined]
@@ -86,6 +92,16 @@ def _declare(handler: "F", trigger: Trigger, name: str | None) -> "F":
         # A bound method, a builtin or an object with slots takes no attribute; the list above counts.
         pass
     return handler
+
+
+def _run_of(handler: "Callable[..., Any]") -> object:
+    """What stands for one execution of the handler's module: a reload makes a new spec.
+
+    None where there is none, as in a script, or where the same lines may well run twice, as in a test.
+    """
+    if "<locals>" in getattr(handler, "__qualname__", ""):
+        return None
+    return getattr(sys.modules.get(handler.__module__), "__spec__", None)
 
 
 def _same_place(one: "Callable[..., Any]", other: "Callable[..., Any]") -> bool:

@@ -34,6 +34,8 @@ class Surroundings:
     app: Path
     runtime: Path
     site: Path | None = None
+    #: Whether imports may leave their bytecode there.
+    bytecode: bool = False
 
 
 def collect(project: Project, surroundings: Surroundings, *, limit: float = TIME_LIMIT) -> Manifest:
@@ -67,7 +69,7 @@ def _answer(project: Project, surroundings: Surroundings, limit: float) -> dict[
             "result": str(result),
         }
         request.write_text(json.dumps(asked), encoding="utf-8")
-        status = _import(surroundings.python, request, output, limit, project)
+        status = _import(surroundings, request, output, limit, project)
         if not result.exists():
             raise ModuleLoadError(
                 f"{_modules(project)}: the process ended with status {status} while importing"
@@ -78,10 +80,11 @@ def _answer(project: Project, surroundings: Surroundings, limit: float) -> dict[
         return answer
 
 
-def _import(python: str, request: Path, output: Path, limit: float, project: Project) -> int:
+def _import(there: Surroundings, request: Path, output: Path, limit: float, project: Project) -> int:
     """Run the script in a session of its own, so that all it started ends with it."""
-    # -B: what is imported here may be carried as it is.
-    command = [python, "-I", "-S", "-B", "-X", "utf8", str(_SCRIPT), str(request)]
+    # -B: what is imported here is carried as it is. -u: a process that ends itself flushes nothing.
+    flags = ["-I", "-S", "-u", "-X", "utf8", *([] if there.bytecode else ["-B"])]
+    command = [there.python, *flags, str(_SCRIPT), str(request)]
     with output.open("wb") as sink:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT, start_new_session=True

@@ -31,7 +31,10 @@ def main() -> None:
         sys.path.append(request["site"])
     os.chdir(request["app"])
     sys.argv = [""]
+    me = os.getpid()
     result = _collect(request["app"], request["modules"])
+    if os.getpid() != me:  # a module forked at its import, and this is the child
+        os._exit(0)
     with open(request["result"], "w", encoding="utf-8") as file:
         json.dump(result, file)
     sys.stdout.flush()

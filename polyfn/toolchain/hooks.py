@@ -50,7 +50,8 @@ def polyfn_before_package(build: Build) -> None:
 def polyfn_after_package(artifact: Artifact, build: Build) -> None:
     """Look at a finished artifact: scan it, sign it, copy it.
 
-    Raise a ToolchainError to refuse it.
+    It lies in a directory beside its place, and gets there only when all artifacts are made: what
+    is written next to it comes along. Raise a ToolchainError to refuse it, and nothing does.
     """
 
 

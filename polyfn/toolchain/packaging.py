@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from polyfn.toolchain import checks, choices
-from polyfn.toolchain.bundle import dependencies, requirements
+from polyfn.toolchain.bundle import bytecode, dependencies, requirements
 from polyfn.toolchain.bundle.assemble import Plan, assemble, stage
 from polyfn.toolchain.bundle.find import base_executable, default_python
+from polyfn.toolchain.bundle.interpreter import refuse_foreign_host
 from polyfn.toolchain.bundle.requirements import Requirements
 from polyfn.toolchain.cache import cache_folder
 from polyfn.toolchain.collect import Surroundings, collect
@@ -24,6 +25,7 @@ from polyfn.toolchain.manifest import Manifest
 from polyfn.toolchain.plugins import Plugins
 from polyfn.toolchain.project import Project, load
 from polyfn.toolchain.provider import Arch, Artifact, Build
+from polyfn.toolchain.publishing import refuse_among_code, staging
 
 Log = Callable[[str], None]
 
@@ -46,7 +48,10 @@ class PackageRequest:
 def package(
     request: PackageRequest, *, log: Log = lambda _: None, plugins: Plugins | None = None
 ) -> list[Artifact]:
-    """Make one artifact per architecture, in `request.out`. Raises PolyfnError for every known trouble."""
+    """Make one artifact per architecture: all of them appear in `request.out`, or none.
+
+    Raises PolyfnError for every known trouble.
+    """
     plugins = plugins or Plugins(warn=log)
     project = load(request.path)
     provider = plugins.provider(request.target)
@@ -64,12 +69,15 @@ def package(
         cache=cache_folder(),
     )
     plans = [replace(plan, arch=platform.arch, platform=platform) for platform in platforms]
-    with tempfile.TemporaryDirectory(prefix="polyfn-") as folder:
+    for one in plans:
+        refuse_foreign_host(interpreter, one.arch)
+    refuse_among_code(request.out, project)
+    with staging(request.out) as out, tempfile.TemporaryDirectory(prefix="polyfn-") as folder:
         line = _Line(Path(folder), request.out, log, plugins)
         manifest, _ = line.collected(plan)
         checks.refuse(manifest, provider)
-        with ThreadPoolExecutor(len(plans)) as pool:
-            return list(pool.map(lambda one: line.wrapped(one, manifest), plans))
+        artifacts = line.all_wrapped(plans, manifest, out)
+    return [_published(artifact, out, request.out) for artifact in artifacts]
 
 
 def quick(
@@ -101,8 +109,9 @@ def quick(
     )
     with tempfile.TemporaryDirectory(prefix="polyfn-") as folder:
         line = _Line(Path(folder), out, log, plugins)
-        manifest, site = line.collected(plan)
-        return line.wrapped(replace(plan, site=site), manifest)
+        manifest, site = line.collected(plan, stays=True)
+        bytecode.keep(line.staged, *([site] if site else []))
+        return line.wrapped(replace(plan, site=site), manifest, out)
 
 
 def inspect(
@@ -140,6 +149,13 @@ def epoch() -> int:
     return int(text)
 
 
+def _published(artifact: Artifact, staged: Path, out: Path) -> Artifact:
+    """The artifact where it lies in the end."""
+    if not artifact.path.is_relative_to(staged):
+        return artifact
+    return replace(artifact, path=out / artifact.path.relative_to(staged))
+
+
 class _Line:
     """One run of the line, in a directory that is removed after it."""
 
@@ -154,14 +170,17 @@ class _Line:
         """The parts that every architecture shares."""
         return self.folder / "staged"
 
-    def collected(self, plan: Plan) -> tuple[Manifest, Path | None]:
-        """Stage the code and collect; also return the dependencies as installed for this machine."""
+    def collected(self, plan: Plan, *, stays: bool = False) -> tuple[Manifest, Path | None]:
+        """Stage the code and collect; also return the dependencies as installed for this machine.
+
+        With `stays`, for a bundle that stays here, what is compiled on the way is left there.
+        """
         stage(plan.project, plan.provider, self.staged, out=self.out)
         python, version = self._python(plan)
         site, target = self.folder / "site", dependencies.Target(version, None)
         dependencies.install(plan.requirements, site, target)
         surroundings = Surroundings(
-            python, self.staged / "app", self.staged / "runtime", site if site.is_dir() else None
+            python, self.staged / "app", self.staged / "runtime", site if site.is_dir() else None, stays
         )
         manifest = collect(plan.project, surroundings)
         missing = dependencies.missing({need for entry in manifest.functions for need in entry.needs}, site)
@@ -176,12 +195,18 @@ class _Line:
             manifest = collect(plan.project, replace(surroundings, site=site))
         return manifest, site if site.is_dir() else None
 
-    def wrapped(self, plan: Plan, manifest: Manifest) -> Artifact:
+    def all_wrapped(self, plans: list[Plan], manifest: Manifest, out: Path) -> list[Artifact]:
+        """Bundle and wrap for every architecture, at the same time."""
+        if len(plans) == 1:  # no thread, so that Ctrl-C need not wait for one
+            return [self.wrapped(plans[0], manifest, out)]
+        with ThreadPoolExecutor(len(plans)) as pool:
+            return list(pool.map(lambda plan: self.wrapped(plan, manifest, out), plans))
+
+    def wrapped(self, plan: Plan, manifest: Manifest, out: Path) -> Artifact:
         """Bundle for one architecture and let the provider wrap it."""
         root = self.folder / plan.arch
         bundle = assemble(plan, manifest, self.staged, root, log=self.log)
-        self.out.mkdir(parents=True, exist_ok=True)
-        build = Build(plan.project.name, manifest, bundle, plan.settings, self.out, self.epoch, self.log)
+        build = Build(plan.project.name, manifest, bundle, plan.settings, out, self.epoch, self.log)
         self.hook.polyfn_before_package(build=build)
         artifact = plan.provider.package(build)
         self.hook.polyfn_after_package(artifact=artifact, build=build)

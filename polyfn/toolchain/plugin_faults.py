@@ -58,7 +58,7 @@ def _instead(target: str, names: list[str]) -> str:
     extras = own_extras()
     close = difflib.get_close_matches(target, [*names, *extras], n=1)
     if close and close[0] in names:
-        return f"did you mean {close[0]!r}? for another target: pip install polyfn-{target}"
+        return f"did you mean {close[0]!r}?"
     if close:
         guess = "" if close[0] == target else f"did you mean {close[0]!r}? "
         return f"{guess}install its plugin: pip install 'polyfn[{close[0]}]'"

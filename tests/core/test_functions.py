@@ -94,6 +94,16 @@ def test_two_functions_of_one_name_are_refused() -> None:
     assert declared["same"].handler is one
 
 
+def test_two_functions_of_one_name_in_one_module_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    twice = "@polyfn.function\ndef f(): return 1\n" * 2
+    (tmp_path / "twice.py").write_text(f"import polyfn\n{twice}")
+    with pytest.raises(DeclarationError, match="two functions are named 'f'"):
+        importlib.import_module("twice")
+
+
 def test_a_reloaded_module_declares_its_functions_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -71,10 +71,37 @@ def test_console_block_prints_what_the_page_says(text: str, tmp_path: Path):
         assert done.stdout == output, f"$ {command}"
 
 
-LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)(?:#[^)]*)?\)")
+FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+
+
+def anchors(page: Path) -> set[str]:
+    """The names that GitHub gives to a page's headings."""
+    headings = HEADING.findall(FENCED.sub("", page.read_text()))
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path):
-    missing = [target for target in LINK.findall(page.read_text()) if not (page.parent / target).exists()]
-    assert not missing
+    lost = []
+    for target, anchor in LINK.findall(FENCED.sub("", page.read_text())):
+        if target.startswith(("https:", "http:")):
+            continue
+        found = page.parent / target if target else page
+        if not found.exists() or (anchor and anchor not in anchors(found)):
+            lost.append(f"{target}#{anchor}")
+    assert not lost
+
+
+def test_a_wrong_anchor_would_be_found():
+    assert "pf403-nowheelerror" in anchors(ROOT / "docs" / "errors.md")
+    assert "pf403" not in anchors(ROOT / "docs" / "errors.md")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_addresses_are_safe_and_whole(page: Path):
+    addresses = re.findall(r"\]\((\w+://[^)]*)\)", page.read_text())
+    assert [
+        address for address in addresses if not re.fullmatch(r"https://[\w.-]+\.\w+(/\S*)?", address)
+    ] == []

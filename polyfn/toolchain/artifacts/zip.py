@@ -45,8 +45,9 @@ def write_zip(tree: Path, out: Path, *, epoch: int) -> Zipped:
     """
     moment = time.gmtime(min(max(epoch, _EARLIEST), _LATEST))[:6]
     unpacked = files = 0
-    part = out.with_name(out.name + ".part")
     out.parent.mkdir(parents=True, exist_ok=True)
+    # A name of this process alone: two that make the same file do not write into each other's.
+    part = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
         with zipfile.ZipFile(part, "w") as archive:
             for name, path in _walk(tree):

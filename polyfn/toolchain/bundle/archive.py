@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import hashlib
 import lzma
 import re
@@ -24,6 +25,7 @@ import httpx
 
 from polyfn.toolchain.artifacts.paths import unsafe
 from polyfn.toolchain.bundle import elf
+from polyfn.toolchain.cache import room
 from polyfn.toolchain.errors import InterpreterError
 from polyfn.toolchain.provider import Arch
 
@@ -70,7 +72,7 @@ def fetch(source: str, cache: Path) -> Path:
     kept = cache / "archives"
     if wanted is not None and (kept / wanted).is_dir():
         return kept / wanted
-    kept.mkdir(parents=True, exist_ok=True)
+    room(kept)
     if is_url(source):
         with tempfile.NamedTemporaryFile(dir=kept, prefix="download-") as opened:
             _download(source, opened)
@@ -93,9 +95,11 @@ def _keep(file: Path, source: str, wanted: str | None, kept: Path) -> Path:
 def _local(source: str) -> Path:
     path = Path(source.removeprefix("file://")).expanduser()
     if not path.is_file():
+        close = difflib.get_close_matches(source, ("managed", "host", "platform"), n=1)
+        guess = f"did you mean {close[0]!r}? " if close else ""
         raise InterpreterError(
             f"there is no interpreter archive at {source}",
-            hint="--interpreter takes managed, host, platform, or the path or URL of an archive",
+            hint=f"{guess}--interpreter takes managed, host, platform, or the path or URL of an archive",
         )
     return path
 

@@ -38,6 +38,18 @@ def compile_tree(root: Path, interpreter: Interpreter, log: Callable[[str], None
     return True
 
 
+def keep(*trees: Path) -> None:
+    """Make the bytecode that imports left in the trees valid wherever they are copied to.
+
+    It is valid as long as its source has the same time, which no copy through an archive has.
+    """
+    for tree in trees:
+        for path in tree.rglob("__pycache__/*.pyc"):
+            with path.open("r+b") as file:
+                file.seek(4)  # PEP 552: after the magic number, flags (hash-based, unchecked) and a hash
+                file.write((1).to_bytes(4, "little") + bytes(8))
+
+
 def _compiler(root: Path, interpreter: Interpreter) -> list[str] | None:
     """The bundle's own interpreter if it runs here, else one of the same minor version."""
     own = [str(root / part) if "/" in part else part for part in interpreter.command]

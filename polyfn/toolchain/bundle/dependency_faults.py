@@ -17,6 +17,8 @@ _NO_WHEEL = (
     re.compile(rf"\b{_NAME}(?:[=<>~!]=?\S*)? ha(?:s|ve) no wheels with a matching"),
 )
 _FOREIGN_BUILD = re.compile(rf"built wheel .*not compatible|{_NAME}\S* is not compatible with the target")
+#: The requirements file that uv was given, in a directory that is gone when somebody reads of it.
+_ITS_COPY = re.compile(r"`[^`]*/polyfn-uv-[^`/]*/requirements\.txt`")
 _UNBUILDABLE = re.compile(rf"Failed to (?:build|download and build) `{_NAME}(?:[=@ ][^`]*)?`")
 _NETWORK = re.compile(
     r"Failed to fetch|client error|error sending request|dns error|timed out", re.IGNORECASE
@@ -37,7 +39,7 @@ def explain(
     finished: subprocess.CompletedProcess[str], origin: str, target: str, built: list[str]
 ) -> ToolchainError:
     """Return the error to raise. `built` are the distributions whose building had been allowed."""
-    stderr, said = _unwrapped(finished.stderr), uv_command.said(finished)
+    stderr, said = _unwrapped(finished.stderr), _ITS_COPY.sub(f"`{origin}`", uv_command.said(finished))
     name = next((found[1] for pattern in _NO_WHEEL if (found := pattern.search(stderr))), None)
     if name is None and built and _FOREIGN_BUILD.search(stderr):
         name = built[-1]
@@ -63,16 +65,19 @@ def explain(
             hint="uv's own settings (UV_INDEX_URL, UV_OFFLINE, uv.toml) decide which index is asked",
         )
     return DependencyError(
-        f"the dependencies in {origin} do not resolve for {target}\n{said}", hint=_hint(stderr)
+        f"the dependencies in {origin} do not resolve for {target}\n{said}", hint=_hint(stderr, origin)
     )
 
 
-def _hint(stderr: str) -> str:
+def _hint(stderr: str, origin: str) -> str:
     missing = re.search(rf"\b{_NAME} was not found in", stderr)
     if missing is not None:
         return f"is the name {missing[1]!r} right, and is its index among uv's?"
     if "there is no version of" in stderr:
         return "uv's words above name a version that the index does not have"
     if "hash" in stderr.lower():
-        return "a file differs from what was locked: run uv lock, and find out why"
+        again = "run uv lock" if origin.endswith(".lock") else f"correct the hash in {origin}"
+        return f"a file differs from what was locked: find out why, then {again}"
+    if "No solution found" not in stderr:
+        return f"uv's words above name the line of {origin} to correct"
     return "uv's words above name the requirements that exclude each other"

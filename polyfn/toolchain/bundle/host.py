@@ -14,7 +14,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from polyfn.toolchain.bundle import elf, prune
+from polyfn.toolchain.bundle import elf, places, prune
 from polyfn.toolchain.bundle.find import base_executable, host_arch
 from polyfn.toolchain.bundle.libraries import Finder, close, expand
 from polyfn.toolchain.bundle.script import wrapper
@@ -30,6 +30,7 @@ print(json.dumps({
     "executable": os.path.realpath(sys.executable),
     "version": "%d.%d.%d" % sys.version_info[:3],
     "stdlib": os.path.dirname(os.__file__),
+    "prefix": sys.base_prefix,
     "dynload": [path for path in sys.path if path.endswith("lib-dynload")][:1],
     "implementation": sys.implementation.name,
     "flags": sys.abiflags,
@@ -45,6 +46,7 @@ class Facts:
     version: str
     stdlib: Path
     dynload: Path | None
+    prefix: Path
 
     @property
     def python(self) -> str:
@@ -71,7 +73,8 @@ def probe(python: str | None) -> Facts:
             hint="choose another interpreter with --python 3.x or --interpreter managed",
         )
     dynload = Path(told["dynload"][0]) if told["dynload"] else None
-    return Facts(Path(told["executable"]), told["version"], Path(told["stdlib"]), dynload)
+    stdlib, prefix = Path(told["stdlib"]), Path(told["prefix"])
+    return Facts(Path(told["executable"]), told["version"], stdlib, dynload, prefix)
 
 
 def install(python: str | None, prefix: Path) -> tuple[str, tuple[str, ...]]:
@@ -101,7 +104,7 @@ def install(python: str | None, prefix: Path) -> tuple[str, tuple[str, ...]]:
     loader = Path(program.interpreter)
     shutil.copyfile(loader, library / loader.name)
     _close(facts, program, prefix)
-    _strip(prefix)
+    _finish(facts, prefix)
     for file in (staged, library / loader.name):
         file.chmod(0o755)
     command = _command(loader.name, facts.python)
@@ -121,7 +124,7 @@ def complete(root: Path, python: str) -> tuple[str, ...]:
     program = elf.read(facts.executable)
     finder = Finder(host_arch(), _program_path(facts, program))
     missing = close(mine, mine, root / "python" / "lib", finder)
-    _strip(root / "python")
+    _finish(facts, root / "python")
     return missing
 
 
@@ -154,6 +157,11 @@ def _close(facts: Facts, program: elf.Elf, prefix: Path) -> None:
         if found is not None and not (library / name).exists():
             shutil.copyfile(found, library / name)
             close([found], [*present, library / name], library, finder)
+
+
+def _finish(facts: Facts, prefix: Path) -> None:
+    _strip(prefix)
+    places.forget(prefix, facts.prefix, facts.python)
 
 
 def _strip(prefix: Path) -> None:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from polyfn.toolchain.bundle import archive, elf, host, managed, prune
+from polyfn.toolchain.bundle import archive, elf, host, managed, places, prune
 from polyfn.toolchain.bundle.find import default_python, host_arch, minor
 from polyfn.toolchain.errors import InterpreterError
 from polyfn.toolchain.provider import Arch
@@ -98,6 +98,15 @@ def install(
     return _from_archive(source, arch, python, root, cache)
 
 
+def refuse_foreign_host(source: str | None, arch: Arch) -> None:
+    """Raise InterpreterError if this machine's interpreter is asked for on another architecture."""
+    if source == "host" and arch != host_arch():
+        raise InterpreterError(
+            f"this machine's interpreter is for {host_arch()}; the target is {arch}",
+            hint="choose --interpreter managed, or the path or URL of a standalone-build archive",
+        )
+
+
 def complete(interpreter: Interpreter, root: Path) -> tuple[str, ...]:
     """Call it once the dependencies are in the bundle: a host interpreter's libraries must include theirs.
 
@@ -121,11 +130,7 @@ def _from_archive(source: str, arch: Arch, python: str | None, root: Path, cache
 
 
 def _from_host(arch: Arch, python: str | None, root: Path) -> Interpreter:
-    if arch != host_arch():
-        raise InterpreterError(
-            f"this machine's interpreter is for {host_arch()}; the target is {arch}",
-            hint="choose --interpreter managed, or the path or URL of a standalone-build archive",
-        )
+    refuse_foreign_host("host", arch)
     version, command = host.install(python, root / "python")
     return Interpreter("host", version, f"cpython-{version}", command, arch)
 
@@ -143,7 +148,8 @@ def _copy(tree: archive.Tree, root: Path, built_at: Path | None = None) -> None:
     program.chmod(0o755)
     _drop_unused_core(prefix, program)
     if built_at is not None:
-        _forget_place(prefix, tree.python, built_at)
+        # uv writes where it installed a build into the build's own configuration.
+        places.forget(prefix, built_at, tree.python)
 
 
 def _drop_unused_core(prefix: Path, program: Path) -> None:
@@ -153,12 +159,3 @@ def _drop_unused_core(prefix: Path, program: Path) -> None:
     for library in (prefix / "lib").glob("libpython3*.so*"):
         if library.name not in needed:
             library.unlink()
-
-
-def _forget_place(prefix: Path, python: str, place: Path) -> None:
-    # uv writes where it installed a build into the build's own configuration.
-    for file in (prefix / "lib" / f"python{python}").glob("_sysconfigdata*.py"):
-        text = file.read_text("utf-8")
-        for spelling in {str(place), str(place.resolve())}:
-            text = text.replace(spelling, "/install")
-        file.write_text(text, "utf-8")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from polyfn.toolchain import uv_command
 from polyfn.toolchain.bundle.find import default_python
+from polyfn.toolchain.cache import room
 from polyfn.toolchain.errors import InterpreterError
 from polyfn.toolchain.provider import Arch
 
@@ -31,7 +32,7 @@ def fetch(arch: Arch, python: str | None, cache: Path) -> Path:
     folder = cache / "interpreters"
     if (cached := _newest(folder, arch, wanted)) is not None:
         return cached
-    folder.mkdir(parents=True, exist_ok=True)
+    room(folder)
     request = f"cpython-{wanted}-linux-{_MACHINE[arch]}-gnu"
     answer = subprocess.run(
         _command(request, folder), capture_output=True, text=True, check=False, env=_env()

@@ -11,6 +11,7 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from polyfn.toolchain import uv_command
+from polyfn.toolchain.bundle import lock_age
 from polyfn.toolchain.errors import DependencyError
 from polyfn.toolchain.project import Project
 
@@ -39,6 +40,7 @@ def read(project: Project) -> Requirements:
     """Find the project's requirements, the most exact source first. Raises DependencyError."""
     lock = _lock(project)
     if lock is not None:
+        lock_age.refuse_old(project, lock)
         return _locked(project, lock)
     if project.file is not None or project.dependencies or project.has_sources:
         if project.has_sources:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from polyfn.toolchain.errors import PluginError
 
-#: Subpackages of polyfn that stay home.
-_HOME = ("toolchain", "testing")
+#: What of polyfn stays home: the toolchain, and its door.
+_HOME = ("toolchain", "testing", "__main__.py")
 
 
 def copy(ships: Iterable[str], into: Path) -> None:

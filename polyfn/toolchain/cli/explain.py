@@ -11,6 +11,7 @@ import click
 
 from polyfn.errors import PolyfnError
 from polyfn.toolchain.cli.output import Output, rich_in
+from polyfn.toolchain.cli.plugin_codes import of_plugin
 from polyfn.toolchain.errors import UsageError
 
 #: In an installed polyfn the page lies beside this file, in its repository under docs.
@@ -29,13 +30,16 @@ def command(output: Output, code: str | None) -> None:
     if code is None:
         output.table(["code", "meaning"], [[name, summary(error)] for name, error in sorted(known.items())])
         return
-    wanted = code.upper()
+    wanted = f"PF{code}" if code.isdigit() else code.upper()
+    if wanted not in known and (page := of_plugin(wanted)) is not None:
+        _show(output, page)
+        return
     if wanted not in known:
         close = difflib.get_close_matches(wanted, known, n=1)
         guess = f"did you mean {close[0]}? " if close else ""
         raise UsageError(
             f"there is no error code {code!r} in polyfn itself",
-            hint=f"{guess}polyfn explain lists them all; a provider's own pages explain PF320 to PF399",
+            hint=f"{guess}polyfn explain lists them all; PF320 to PF399 are those of installed plugins",
         )
     _show(
         output, section(wanted) or f"## {wanted} {known[wanted].__name__}\n\n{inspect.getdoc(known[wanted])}"

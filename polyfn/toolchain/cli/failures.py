@@ -71,12 +71,17 @@ def translated(error: BaseException) -> PolyfnError:
 
 def _of_system(error: BaseException) -> PolyfnError | None:
     """The error for what the system refuses: a full disk or a protected directory is nobody's defect."""
-    if not isinstance(error, OSError) or error.errno not in _REFUSALS or error.filename is None:
+    if not isinstance(error, OSError) or error.errno not in _REFUSALS:
         return None
-    return UsageError(
-        f"{os.fsdecode(error.filename)}: {os.strerror(error.errno)}",
-        hint="choose another place, or make room or permission there",
-    )
+    if error.filename is not None:
+        return UsageError(
+            # Where there are two, the second one was written to.
+            f"{os.fsdecode(error.filename2 or error.filename)}: {os.strerror(error.errno)}",
+            hint="choose another place, or make room or permission there",
+        )
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):  # a write does not say where it was to
+        return UsageError(os.strerror(error.errno), hint="make room in --out, or where TMPDIR points to")
+    return None
 
 
 def _of_plugin(error: BaseException) -> PolyfnError | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import Any, NoReturn
 
 import click
 
 from polyfn import __version__
-from polyfn.toolchain.cli.failures import INTERRUPTED, PIPE_CLOSED, report
+from polyfn.toolchain.cli.failures import INTERRUPTED, PIPE_CLOSED, report, translated
 from polyfn.toolchain.cli.lazy import LazyGroup
 from polyfn.toolchain.cli.options import option
 from polyfn.toolchain.cli.output import Output, wants_json
@@ -55,8 +56,8 @@ def run(arguments: list[str] | None = None) -> int:
         return _pipe_closed()
     except BrokenPipeError:
         return _pipe_closed()
-    except (KeyboardInterrupt, click.Abort):
-        return INTERRUPTED
+    except (KeyboardInterrupt, click.Abort) as error:
+        return _interrupted(error)
     except Exception as error:  # noqa: BLE001  the one place where every error becomes text
         return _reported(error, output)
     return status if isinstance(status, int) else 0
@@ -68,15 +69,45 @@ def _reported(error: Exception, output: Output) -> int:
         sys.stdout.flush()
     except BrokenPipeError:
         return _pipe_closed()
+    except OSError:  # stdout takes nothing any more; stderr was told
+        _drop_stdout()
+        return translated(error).exit_status
     return status
 
 
 def _pipe_closed() -> int:
-    # Python flushes stdout once more at exit, and would complain about the pipe there.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
+    _drop_stdout()
     return PIPE_CLOSED
+
+
+def _drop_stdout() -> None:
+    # Python flushes stdout once more at exit, and would complain there.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
 
 
 def main(arguments: Any = None) -> NoReturn:
     """Entry point of the `polyfn` script."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # `nohup` ignores SIGHUP, and means it
+            signal.signal(number, _terminate)
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started this: then nobody reads it
+            setattr(sys, name, open(os.devnull, "r+"))  # noqa: SIM115
     sys.exit(run(arguments))
+
+
+class TerminatedError(KeyboardInterrupt):
+    """Told to end by a signal: what Ctrl-C would clean up is cleaned up."""
+
+
+def _terminate(number: int, _: object) -> NoReturn:
+    raise TerminatedError(number)
+
+
+def _interrupted(error: BaseException | None) -> int:
+    # click turns a KeyboardInterrupt into an Abort of its own.
+    while error is not None:
+        if isinstance(error, TerminatedError):
+            return 128 + int(error.args[0])
+        error = error.__cause__ or error.__context__
+    return INTERRUPTED

@@ -28,8 +28,20 @@ def json_option(command: F) -> F:
 
 
 def target_option(**settings: Any) -> Decorator[Any]:
-    """`--target`: the name of a provider."""
+    """`--target`: the name of a provider. Given twice where one counts, none is dropped in silence."""
+    if not settings.get("multiple"):
+        settings |= {"multiple": True, "callback": _one_target}
     return option("--target", metavar="NAME", **settings)
+
+
+def _one_target(_: click.Context, __: click.Parameter, names: tuple[str, ...]) -> str | None:
+    different = list(dict.fromkeys(names))
+    if len(different) > 1:
+        raise UsageError(
+            f"--target {' and --target '.join(different)}: one command works for one target",
+            hint="call it once for each",
+        )
+    return different[0] if different else None
 
 
 def source_argument(command: F) -> F:

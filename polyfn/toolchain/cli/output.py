@@ -83,10 +83,12 @@ class Output:
 
 def _rich(columns: Sequence[str], rows: Sequence[Sequence[str]], stream: IO[str]) -> None:
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
     from rich.text import Text
 
-    table = Table(*columns, box=None, header_style="bold", pad_edge=False)
+    # Folded where the terminal is narrow: a path that is cut off cannot be copied.
+    folded = (Column(column, overflow="fold") for column in columns)
+    table = Table(*folded, box=None, header_style="bold", pad_edge=False)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     Console(file=stream).print(table)

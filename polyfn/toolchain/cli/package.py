@@ -21,7 +21,7 @@ _ARCHS = ("amd64", "arm64")
 @click.command("package", short_help="Make artifacts that can be deployed.")
 @click.argument("path", type=click.Path(path_type=Path), default=Path())
 @target_option(required=True, help="Platform to package for.")
-@option("--arch", metavar="ARCH[,ARCH]", help="amd64, arm64 or both; amd64 if left out.")
+@option("--arch", multiple=True, metavar="ARCH[,ARCH]", help="amd64, arm64 or both; amd64 if left out.")
 @option("--python", metavar="3.X", help="Python version inside the artifact.")
 @option("--interpreter", metavar="SOURCE", help="managed, host, platform, or the path of an archive.")
 @option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("dist"), show_default=True,
@@ -32,7 +32,7 @@ def command(
     output: Output,
     path: Path,
     target: str,
-    arch: str | None,
+    arch: tuple[str, ...],
     python: str | None,
     interpreter: str | None,
     out: Path,
@@ -58,9 +58,9 @@ def command(
         output.data(str(artifact.path))
 
 
-def archs(value: str | None) -> tuple[Arch, ...]:
-    """Parse `--arch`. Raises UsageError."""
-    names = [] if value is None else [name.strip() for name in value.split(",")]
+def archs(values: tuple[str, ...]) -> tuple[Arch, ...]:
+    """Parse `--arch`, given once or several times. Raises UsageError."""
+    names = [name.strip() for value in values for name in value.split(",")]
     for name in names:
         if name not in _ARCHS:
             raise UsageError(f"--arch {name!r}: expected {' or '.join(_ARCHS)}", hint=_arch_hint(name))

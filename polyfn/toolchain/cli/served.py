@@ -80,7 +80,8 @@ def serving(
                 artifact=artifact,
                 function=chosen.name,
                 settings=_settings(manifest, provider),
-                log=output.say,
+                # Platforms take a carriage return for a new line within one entry; a terminal does not.
+                log=lambda line: output.say(line.replace("\r", "\n")),
                 host=host,
                 port=port,
                 timeout=timeout,

@@ -58,7 +58,7 @@ def _directory(root: Path) -> Project:
         settings=settings,
         declared_in=declared_in,
         dependencies=_strings(project, "dependencies", "pyproject.toml: project"),
-        requires_python=project.get("requires-python"),
+        requires_python=_string(project, "requires-python", "pyproject.toml: project"),
         has_sources=bool(_table(document, "tool", "uv", "sources", where="pyproject.toml")),
     )
 
@@ -85,7 +85,7 @@ def _file(path: Path) -> Project:
         declared_in=path,
         file=path,
         dependencies=_strings(block, "dependencies", path.name),
-        requires_python=block.get("requires-python"),
+        requires_python=_string(block, "requires-python", path.name),
     )
 
 
@@ -120,6 +120,13 @@ def _table(document: Mapping[str, Any], *keys: str, where: str) -> dict[str, Any
         if not isinstance(value, dict):
             raise ProjectError(f"{where}: [{'.'.join(keys[:depth])}] is {value!r}; expected a table")
     return dict(value)
+
+
+def _string(table: Mapping[str, Any], key: str, where: str) -> str | None:
+    value = table.get(key)
+    if value is not None and not isinstance(value, str):
+        raise ProjectError(f"{where}: {key} is {value!r}; expected a string")
+    return value
 
 
 def _strings(table: Mapping[str, Any], key: str, where: str) -> tuple[str, ...]:

@@ -161,6 +161,25 @@ def test_a_reader_that_goes_away_is_no_error(site):
     assert (done.returncode, done.stderr) == (141, "")
 
 
+@pytest.mark.parametrize("arguments", ["explain", "providers --json", "providers --jsno --json"])
+def test_a_full_disk_behind_stdout_is_told(site, arguments):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "polyfn", *arguments.split()],
+            env=site.environment(), stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.startswith("error[PF200]: ")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_no_error(site, closed):
+    command = f"{sys.executable} -m polyfn providers --json {closed}"
+    done = subprocess.run(command, shell=True, env=site.environment(), capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 @pytest.mark.parametrize(
     ("environment", "coloured"),
     [
@@ -182,6 +201,19 @@ def test_an_explanation(site):
     assert done.stdout.startswith("## PF301 UnknownTargetError\n")
     assert "**Solution.**" in done.stdout
     assert "PF302" not in done.stdout
+
+
+def test_digits_are_code_enough(site):
+    assert site.polyfn("explain", "301").stdout.startswith("## PF301 UnknownTargetError\n")
+
+
+def test_an_explanation_of_a_plugins_code_imports_nothing_of_it(site):
+    source = 'raise SystemExit(\'imported\')\nclass E:\n    """The fly flew."""\n    code = \'PF377\'\n'
+    site.install("polyfn-fly", {"cli_codes": source}, providers={"fly": "cli_codes"})
+    done = site.polyfn("explain", "PF377")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("## PF377 E\n\nThe fly flew.\n\nThis is an error of polyfn-fly ")
+    assert site.polyfn("explain", "PF378").returncode == 2
 
 
 def test_all_codes(site):

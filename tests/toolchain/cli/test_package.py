@@ -1,6 +1,10 @@
 """`polyfn package` and `polyfn check` through the command line."""
 
 import json
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
 
@@ -124,6 +128,45 @@ def test_a_place_that_the_system_refuses_is_a_usage_error(project):
     assert "error[PF200]: " in done.stderr
     assert "file" in done.stderr
     assert "hint: " in done.stderr
+
+
+@pytest.mark.parametrize(
+    "archs", [["--arch", "amd64,arm64"], ["--arch", "arm64", "--arch", "amd64", "--arch", "arm64"]]
+)
+def test_architectures_in_one_option_or_several(project, archs):
+    done = project.polyfn(
+        "package", "one.py", "--target", "box", "--interpreter", "platform", "--json", *archs
+    )
+    assert done.returncode == 0, done.stderr
+    assert {made["arch"] for made in json.loads(done.stdout)["artifacts"]} == {"amd64", "arm64"}
+
+
+@pytest.mark.parametrize("command", ["package", "run", "invoke"])
+def test_two_targets_are_not_one(project, command):
+    done = project.polyfn(command, "one.py", "--target", "box", "--target", "boxx")
+    assert done.returncode == 2
+    assert "error[PF200]: --target box and --target boxx" in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_told_to_end_it_leaves_nothing_behind(project, number):
+    (project.root / "slow.py").write_text("import pathlib, time\nprint('here', flush=True)\ntime.sleep(60)\n")
+    places = project.root / "temporary"
+    places.mkdir()
+    command = ["package", "slow.py", "--target", "box", "--interpreter", "platform"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "polyfn", *command],
+        env=project.environment(TMPDIR=str(places)), cwd=project.root, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 30
+    while not [file for file in places.glob("polyfn-collect-*/output") if file.read_text()]:
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(number)
+    _, messages = process.communicate(timeout=30)
+    assert (process.returncode, messages.strip()) == (128 + number, "")
+    assert list(places.iterdir()) == []
+    assert not (project.root / "dist").exists()
 
 
 def test_check_without_any_platform(project):

@@ -14,7 +14,7 @@ import pytest
 
 from polyfn.toolchain.bundle import archive
 from polyfn.toolchain.bundle.interpreter import install
-from polyfn.toolchain.errors import InterpreterError
+from polyfn.toolchain.errors import InterpreterError, UsageError
 from tests import parts, standalone
 
 
@@ -221,3 +221,11 @@ def test_not_for_linux(tmp_path):
     (tmp_path / "python/bin/python3.12").write_bytes(b"\xcf\xfa\xed\xfe\x003.12.4\x00")
     with pytest.raises(InterpreterError, match="not a Linux program"):
         archive.find(tmp_path, "arm64", None, "a.tar.gz")
+
+
+def test_a_cache_that_cannot_be_made_is_a_usage_error(tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "x.tar.gz").touch()
+    with pytest.raises(UsageError, match=r"the cache .* cannot be made") as caught:
+        archive.fetch(str(tmp_path / "x.tar.gz"), tmp_path / "file" / "cache")
+    assert "POLYFN_CACHE" in caught.value.hint

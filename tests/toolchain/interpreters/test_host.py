@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from polyfn.toolchain.bundle import elf, find, host
+from polyfn.toolchain.bundle import elf, find, host, places
 from polyfn.toolchain.bundle.interpreter import complete, install
 from polyfn.toolchain.errors import InterpreterError
 from tests import parts
@@ -53,6 +53,29 @@ def test_finds_itself_from_a_path_with_spaces_and_quotes(carried, finish, tmp_pa
     answer = subprocess.run([place / "start"], capture_output=True, text=True)
     assert answer.returncode == 0, answer.stderr
     assert json.loads(answer.stdout)["prefix"] == f"{place}/python"
+
+
+def test_names_no_place_of_this_machine(carried, finish):
+    interpreter, root = carried
+    finish(interpreter, root)
+    prefix = host.probe(None).prefix
+    if str(prefix) in ("/usr", "/usr/local"):
+        pytest.skip("this machine's Python is where every machine has its own")
+    named = [path for path in (root / "python").rglob("*") if path.is_file()]
+    assert [path.name for path in named if str(prefix).encode() in path.read_bytes()] == []
+
+
+def test_a_place_is_forgotten_byte_for_byte(tmp_path):
+    place, library = tmp_path / "home" / "me" / "python-3.11", tmp_path / "tree" / "lib" / "x.so"
+    library.parent.mkdir(parents=True)
+    library.write_bytes(b"\x7fELF\0" + bytes(place / "lib") + b"\0" + bytes(place) + b"\0end")
+    before = library.read_bytes()
+    places.forget(tmp_path / "tree", place, "3.11")
+    after = library.read_bytes()
+    assert len(after) == len(before)
+    assert b"/me/" not in after
+    # A linker may store the string "3.11" as the end of this one.
+    assert b"/python-3.11/lib\0" in after and after.endswith(b"/python-3.11\0end")
 
 
 def test_leaves_no_tests_packages_or_bytecode(tmp_path):

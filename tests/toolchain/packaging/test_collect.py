@@ -165,6 +165,24 @@ def test_a_module_that_ends_the_process_shows_its_last_words(collected):
         collected("import os\nos.write(1, b'bye')\nos._exit(7)\n")
 
 
+def test_last_words_need_no_flush(collected):
+    with pytest.raises(ModuleLoadError, match=r"ended with status 7 while importing\n  bye"):
+        collected("import os\nprint('bye')\nos._exit(7)\n")
+
+
+def test_a_module_that_forks_declares_once(collected):
+    manifest = collected("""
+        import os, polyfn
+        child = os.fork() == 0
+        if child:
+            polyfn.function(lambda: 1, name="child")
+        else:
+            os.wait()
+        polyfn.function(lambda: 1, name="both")
+    """)
+    assert [entry.name for entry in manifest.functions] == ["both"]
+
+
 def test_a_hanging_import_has_a_limit_and_leaves_nothing_running(collected, tmp_path):
     sign = tmp_path / "alive"
     text = f"""

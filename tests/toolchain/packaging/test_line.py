@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import textwrap
 
 import pytest
 
@@ -269,6 +270,41 @@ def test_a_lock_is_kept_to_with_its_hashes(made, write, index, intact):
     assert "differs from what was locked" in caught.value.hint
 
 
+def test_a_lock_that_is_older_than_the_project_is_refused(made, write, index):
+    from polyfn.toolchain import uv_command
+
+    pyproject = (
+        "[project]\nname = 'x'\nversion = '1'\nrequires-python = '>=3.11'\ndependencies = {}\n"
+        "[tool.polyfn]\nmodule = 'app'\n"
+    )
+    root = write({"pyproject.toml": pyproject.format(["pf-small >=1"]), "app.py": HELLO})
+    assert uv_command.run("lock", cwd=root).returncode == 0
+    # The same in other words.
+    (root / "pyproject.toml").write_text(pyproject.format(["PF_Small>=1; python_version > '3'"]))
+    assert manifest(made({}, path=root)).distributions == {"pf_small": "1.0"}
+    for changed in (["pf_small>=1", "pf_other"], ["pf_small<1"]):
+        (root / "pyproject.toml").write_text(pyproject.format(changed))
+        with pytest.raises(DependencyError, match=r"uv.lock is older than pyproject.toml") as caught:
+            made({}, path=root)
+        assert changed[-1] in str(caught.value)
+        assert caught.value.hint == "run uv lock"
+
+
+def test_a_script_lock_that_is_older_than_its_script_is_refused(made, write, index):
+    from polyfn.toolchain import uv_command
+
+    block = "# /// script\n# requires-python = '>=3.11'\n# dependencies = ['pf_small']\n# ///\n"
+    root = write({"app.py": block + textwrap.dedent(HELLO)})
+    assert uv_command.run("lock", "--script", root / "app.py", cwd=root).returncode == 0
+    assert manifest(made({}, path=root / "app.py")).distributions == {"pf_small": "1.0"}
+    (root / "app.py").write_text(
+        (root / "app.py").read_text().replace("'pf_small'", "'pf_small', 'pf_other'")
+    )
+    with pytest.raises(DependencyError, match=r"app.py.lock is older than app.py") as caught:
+        made({}, path=root / "app.py")
+    assert caught.value.hint == "run uv lock --script app.py"
+
+
 def test_what_only_polyfn_asks_for_is_not_carried(made, write, index):
     """A locked polyfn brings its own requirements into the lock; they stay home with it."""
     from polyfn.toolchain import uv_command
@@ -387,6 +423,17 @@ def test_quick_makes_what_runs_on_this_machine(write, desk, tmp_path, house, log
     assert not (artifact.path / "python").exists()
     assert ran(artifact.path)["said"] == {"message": "hello, world"}
     assert log == []
+
+
+def test_quick_keeps_the_bytecode_of_what_was_collected(write, desk, tmp_path):
+    root = write({"hello.py": HELLO})
+    artifact = quick(root / "hello.py", "desk", out=tmp_path / "out", plugins=desk)
+    (compiled,) = (artifact.path / "app" / "__pycache__").iterdir()
+    source = artifact.path / "app" / "hello.py"
+    # Valid whatever the source's time: an archive does not keep it.
+    source.write_text(source.read_text().replace("hello, ", "changed, "))
+    assert compiled.read_bytes()[4:8] == b"\1\0\0\0"
+    assert ran(artifact.path)["said"] == {"message": "hello, world"}
 
 
 def test_inspect_collects_alone(write, desk):

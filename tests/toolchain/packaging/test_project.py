@@ -92,6 +92,14 @@ def test_a_wrong_pyproject_says_what_to_do(write, pyproject, said, hint):
         assert hint in caught.value.hint
 
 
+def test_a_requires_python_that_is_no_string(write):
+    root = write(
+        {"pyproject.toml": "[project]\nrequires-python = 3\n[tool.polyfn]\nmodule = 'a'\n", "a.py": ""}
+    )
+    with pytest.raises(ProjectError, match="requires-python is 3; expected a string"):
+        load(root)
+
+
 def test_invalid_toml_names_the_position(write):
     with pytest.raises(ProjectError, match=r"line 2, column "):
         load(write({"pyproject.toml": "[tool.polyfn]\nmodule =\n"}))

@@ -57,6 +57,8 @@ def test_the_copy_stands_alone(tmp_path):
     )
     assert told.stdout.startswith(str(tmp_path))
     assert not (tmp_path / "runtime" / "polyfn" / "toolchain").exists()
+    # The command line's door, which leads into the toolchain.
+    assert not (tmp_path / "runtime" / "polyfn" / "__main__.py").exists()
 
 
 def test_the_desk_ships_its_runtime(tmp_path, monkeypatch):

@@ -190,8 +190,8 @@ def test_unknown_with_a_guess(site, provider_source):
     error = failure(UnknownTargetError, "flyy")
     assert "unknown target 'flyy' (installed: " in str(error)
     assert "fly" in str(error)
-    assert "did you mean 'fly'?" in error.hint
-    assert "pip install polyfn-flyy" in error.hint
+    # Not also a `pip install` of the misspelled name: whoever owns that name is not to be trusted.
+    assert error.hint == "did you mean 'fly'?"
 
 
 def test_unknown_without_a_guess(site):
