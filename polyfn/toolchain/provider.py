@@ -114,6 +114,41 @@ class Artifact:
 
 
 @dataclass(frozen=True)
+class SizeLimit:
+    """A number of bytes that an artifact may have. `source` is the page that says so."""
+
+    size: int
+    source: str
+    remedy: str | None = None
+
+
+@dataclass(frozen=True)
+class ArtifactRules:
+    """What a platform asks of an artifact, for `polyfn verify`.
+
+    | attribute | content |
+    |---|---|
+    | `entry` | files that must be there and be executable, unless the platform's own Python runs it |
+    | `unpacked_limit` | bytes of all files: above it the platform refuses the artifact |
+    | `direct_limit` | bytes of the archive: above it the artifact takes another way to the platform |
+    | `libraries` | shared libraries that the platform has besides glibc's own |
+    | `library_versions` | highest symbol version that they offer: `{"GLIBCXX": (3, 4, 29)}` |
+    | `libraries_source` | the page that says which they are |
+    | `programs` | absolute paths of programs that it has besides `/bin/sh`, `/bin/bash` and `/usr/bin/env` |
+    | `modules` | top-level modules that the platform's own Python has besides the standard library |
+    """
+
+    entry: tuple[str, ...] = ()
+    unpacked_limit: SizeLimit | None = None
+    direct_limit: SizeLimit | None = None
+    libraries: frozenset[str] = frozenset()
+    library_versions: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    libraries_source: str | None = None
+    programs: frozenset[str] = frozenset()
+    modules: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
 class Sample:
     """One event as the platform would deliver it: `name` says which form, `event` is its JSON."""
 
@@ -185,6 +220,7 @@ class Provider:
     top-level packages or dotted subpackages copied into a bundle for it. `sampler` makes native
     events for a function, with the given data as payload where it is not None; the first sample is
     the default form. `checks` returns findings for `polyfn check`, as (severity, message) pairs.
+    `rules` are what `polyfn verify` holds an artifact against.
     """
 
     name: str
@@ -202,6 +238,7 @@ class Provider:
     deploy: Callable[[Artifact, BaseModel], None] | None = None
     sampler: Callable[[FunctionEntry, Any], Sequence[Sample]] | None = None
     checks: Callable[[Manifest, BaseModel], Sequence[tuple[str, str]]] | None = None
+    rules: ArtifactRules | None = None
 
     def platform(self, arch: str) -> Platform | None:
         """Return the platform of this architecture, or None."""

@@ -20,6 +20,7 @@ from polyfn.toolchain.provider import (
     Provider,
     Sample,
 )
+from polyfn_aws.rules import RULES
 from polyfn_aws.settings import AwsSettings
 
 #: provided.al2023 is Amazon Linux 2023, which has glibc 2.34 on both architectures
@@ -70,4 +71,5 @@ def polyfn_provider() -> Provider:
         emulate=_emulate,
         sampler=_sampler,
         checks=_checks,
+        rules=RULES,
     )
