@@ -15,6 +15,7 @@
     ├── DependencyError          PF402  the dependencies do not resolve
     ├── NoWheelError             PF403  a dependency has no wheel for the target
     ├── ArtifactError            PF404  the artifact is not what it should be
+    ├── BudgetError              PF405  the artifact is larger or slower than its budget
     └── InternalError            PF500  a defect of polyfn
 
 The user's own mistakes in what ships (PF1xx) are in polyfn.errors. docs/errors.md lists them all.
@@ -109,6 +110,12 @@ class ArtifactError(ToolchainError):
     """An artifact is missing, is not one of this target, or breaks one of its rules."""
 
     code = "PF404"
+
+
+class BudgetError(ToolchainError):
+    """An artifact is larger, or slower to import, than `[tool.polyfn.budget]` allows."""
+
+    code = "PF405"
 
 
 class InternalError(ToolchainError):

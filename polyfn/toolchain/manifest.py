@@ -71,5 +71,14 @@ class ArtifactManifest(_Model):
     distributions: dict[str, str] = Field(
         default_factory=dict, description="name to version, of what is inside"
     )
+    runtime: dict[str, str] = Field(
+        default_factory=dict,
+        description="name to version, of the distributions that polyfn's runtime is from",
+    )
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of `polyfn.json`."""
+    return {**ArtifactManifest.model_json_schema(mode="serialization"), "title": "polyfn.json"}

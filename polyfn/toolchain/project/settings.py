@@ -3,15 +3,43 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from polyfn.toolchain.errors import ProjectError
+from polyfn.toolchain.report.quantities import SIZE_PATTERN, TIME_PATTERN, parse_size, parse_time
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 MODULE = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$"
+
+#: Written with a unit, kept in bytes and in microseconds.
+Size = Annotated[
+    int, BeforeValidator(lambda value: _quantity(value, parse_size)),
+    WithJsonSchema({"type": "string", "pattern": SIZE_PATTERN, "examples": ["12 MB", "500 kB", "40 MiB"]}),
+]  # fmt: skip
+Time = Annotated[
+    int, BeforeValidator(lambda value: _quantity(value, parse_time)),
+    WithJsonSchema({"type": "string", "pattern": TIME_PATTERN, "examples": ["150 ms", "1.5 s"]}),
+]  # fmt: skip
+
+
+def _quantity(value: object, parse: Callable[[str], int]) -> int:
+    # A number alone is refused as well: is 12 a matter of bytes or of megabytes?
+    return parse(value if isinstance(value, str) else "")
+
+
+class Budget(BaseModel):
+    """`[tool.polyfn.budget]`: what an artifact may take. `polyfn package` fails above it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    zip: Size | None = Field(default=None, description="size of the artifact's file, such as 12 MB")
+    unpacked: Size | None = Field(default=None, description="size of its content, such as 40 MB")
+    import_: Time | None = Field(
+        default=None, alias="import", description="time to import the functions' module, such as 150 ms"
+    )
 
 
 class Settings(BaseModel):
@@ -32,6 +60,13 @@ class Settings(BaseModel):
     interpreter: str | None = Field(
         default=None, description="managed, host, platform, or an archive's path or URL"
     )
+    keep: tuple[str, ...] = Field(
+        default=(), description="modules of the standard library that would be left out, such as tkinter"
+    )
+    prune: tuple[str, ...] = Field(
+        default=(), description="modules of the standard library to leave out besides, such as sqlite3"
+    )
+    budget: Budget = Field(default=Budget(), description="limits that `polyfn package` holds artifacts to")
     providers: dict[str, dict[str, Any]] = Field(default_factory=dict, exclude=True)
 
     @property
