@@ -1,6 +1,6 @@
 """Wraps a bundle as the zip that Lambda runs.
 
-The zip is the bundle, with the start script under the name that `provided.al2023` executes:
+The zip is the bundle, and beside its start script the program that `provided.al2023` executes:
 `bootstrap`, at the root and executable (https://docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html).
 A bundle without an interpreter is for the managed runtime `python3.x` and gets a handler instead.
 """
@@ -12,15 +12,16 @@ from collections import Counter
 from pathlib import Path
 
 from polyfn.toolchain.artifacts.zip import write_zip
-from polyfn.toolchain.bundle.script import start_script
+from polyfn.toolchain.bundle import pack
+from polyfn.toolchain.bundle.launcher import launcher
+from polyfn.toolchain.bundle.script import FLAGS, start_script
+from polyfn.toolchain.cache import cache_folder
 from polyfn.toolchain.errors import ArtifactError
-from polyfn.toolchain.provider import Artifact, Build
+from polyfn.toolchain.provider import Artifact, Build, Bundle
 from polyfn_aws import shim
+from polyfn_aws.rules import DIRECT_LIMIT, UNPACKED_LIMIT
 
-#: Bytes: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
-UNPACKED_LIMIT = 262_144_000
-#: Bytes of a zip that can be uploaded directly; larger ones go through S3.
-DIRECT_LIMIT = 50 * 1024 * 1024
+_ROOT_VARIABLE = "LAMBDA_TASK_ROOT"
 
 
 def package(build: Build) -> Artifact:
@@ -38,12 +39,9 @@ def package(build: Build) -> Artifact:
         (bundle.root / f"{shim.MODULE}.py").write_text(shim.text(example), encoding="utf-8")
         build.log(f"for the runtime python{bundle.python}: set the handler to {shim.MODULE}.{example}")
     else:
-        # Lambda may run a copy of the bootstrap outside the task's directory, so that $0 is not enough.
-        bootstrap = (bundle.root / "start").rename(bundle.root / "bootstrap")
-        text = start_script(bundle.command, root_variable="LAMBDA_TASK_ROOT")
-        bootstrap.write_text(text, encoding="utf-8")
+        _bootstrap(bundle)
     path = build.out / f"{build.project}-aws-{bundle.arch}.zip"
-    written = write_zip(bundle.root, path, epoch=build.epoch)
+    written = write_zip(bundle.root, path, epoch=build.epoch, kept=cache_folder() / "deflated")
     if written.size > DIRECT_LIMIT:
         build.log(
             f"{path.name} has {_mb(written.size)}; above {_mb(DIRECT_LIMIT)} "
@@ -58,6 +56,19 @@ def package(build: Build) -> Artifact:
         unpacked_size=written.unpacked_size,
         files=written.files,
     )
+
+
+def _bootstrap(bundle: Bundle) -> None:
+    """Write what Lambda executes. It may run a copy that lies outside of the task's directory."""
+    path = bundle.root / "bootstrap"
+    start = pack.START if (bundle.root / pack.START).exists() else "start.py"
+    if len(bundle.command) == 1 and not bundle.command[0].startswith("/"):
+        words = (*bundle.command, *FLAGS, start)
+        path.write_bytes(launcher(bundle.arch, words, root_variable=_ROOT_VARIABLE))
+    else:
+        text = start_script(bundle.command, root_variable=_ROOT_VARIABLE, start=start)
+        path.write_text(text, encoding="utf-8")
+    path.chmod(0o755)
 
 
 def _sizes(root: Path) -> Counter[str]:

@@ -54,13 +54,14 @@ def build(tmp_path, log=lambda _: None, **changes):
 def test_the_start_script_becomes_an_executable_bootstrap(tmp_path):
     artifact = zips.package(build(tmp_path))
     assert artifact.path == tmp_path / "shop-aws-arm64.zip"
-    assert (artifact.target, artifact.arch, artifact.files) == ("aws", "arm64", 5)
+    assert (artifact.target, artifact.arch, artifact.files) == ("aws", "arm64", 6)
     with zipfile.ZipFile(artifact.path) as archive:
         assert archive.namelist() == [
             "app/hello.py",
             "bootstrap",
             "site/big/a.bin",
             "site/small.py",
+            "start",
             "start.py",
         ]
         entry = archive.getinfo("bootstrap")

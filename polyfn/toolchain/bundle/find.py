@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
 import subprocess
@@ -57,8 +58,14 @@ def _ask_uv(python: str) -> str | None:
     versions = Path(os.environ.get("PYENV_ROOT") or "~/.pyenv").expanduser() / "versions"
     more = [str(folder / "bin") for folder in sorted(versions.glob("3.*"))]
     path = os.pathsep.join([os.environ.get("PATH", ""), *more])
+    return _found((*command, f"cpython@{python}"), path)
+
+
+@functools.cache
+def _found(command: tuple[str, ...], path: str) -> str | None:
+    # Asked for several times in a build, and each time costs a process.
     answer = subprocess.run(
-        [*command, f"cpython@{python}"],
+        command,
         capture_output=True,
         text=True,
         check=False,

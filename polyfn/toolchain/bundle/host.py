@@ -11,10 +11,12 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from polyfn.toolchain.bundle import elf, places, prune
+from polyfn.toolchain.bundle import elf, places
+from polyfn.toolchain.bundle import prune as pruning
 from polyfn.toolchain.bundle.find import base_executable, host_arch
 from polyfn.toolchain.bundle.libraries import Finder, close, expand
 from polyfn.toolchain.bundle.script import wrapper
@@ -77,8 +79,19 @@ def probe(python: str | None) -> Facts:
     return Facts(Path(told["executable"]), told["version"], stdlib, dynload, prefix)
 
 
-def install(python: str | None, prefix: Path) -> tuple[str, tuple[str, ...]]:
-    """Put this machine's interpreter at `prefix` (`<bundle>/python`).
+def left_out(
+    python: str | None, *, keep: Iterable[str] = (), prune: Iterable[str] = ()
+) -> tuple[pruning.Left, ...]:
+    """Return what `install` would leave out of this machine's interpreter, the biggest first."""
+    facts = probe(python)
+    inside = f"lib/python{facts.python}/"
+    return pruning.plan(facts.stdlib, facts.python, keep=keep, prune=prune, inside=inside)
+
+
+def install(
+    python: str | None, prefix: Path, rules: pruning.Rules | None = None
+) -> tuple[str, tuple[str, ...]]:
+    """Put this machine's interpreter at `prefix` (`<bundle>/python`), without what `rules` leave out.
 
     Returns its full version and the command that starts it, relative to the bundle. Raises
     InterpreterError.
@@ -98,7 +111,7 @@ def install(python: str | None, prefix: Path) -> tuple[str, tuple[str, ...]]:
     library = prefix / "lib"
     stdlib = f"lib/python{facts.python}"
     staged = prefix / "bin" / f"python{facts.python}.elf"
-    _copy_stdlib(facts, prefix, stdlib)
+    _copy_stdlib(facts, prefix, stdlib, pruning.rules() if rules is None else rules)
     staged.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(facts.executable, staged)
     loader = Path(program.interpreter)
@@ -128,16 +141,14 @@ def complete(root: Path, python: str) -> tuple[str, ...]:
     return missing
 
 
-def _copy_stdlib(facts: Facts, prefix: Path, stdlib: str) -> None:
+def _copy_stdlib(facts: Facts, prefix: Path, stdlib: str, rules: pruning.Rules) -> None:
     # Laid out as if it had been installed there, so that the patterns and getpath find what they look for.
-    own = [pattern.removeprefix("LIB/") for pattern in prune.INTERPRETER if pattern.startswith(("LIB/", "*"))]
-    prune.copy(facts.stdlib, prefix / stdlib, facts.python, own)
+    left = pruning.copy(facts.stdlib, prefix / stdlib, facts.python, rules, inside=f"{stdlib}/")
     if facts.dynload is not None and facts.dynload.parent != facts.stdlib:
-        outer = [
-            pattern.removeprefix("lib-dynload/") for pattern in own if pattern.startswith("lib-dynload/")
-        ]
-        prune.copy(facts.dynload, prefix / stdlib / "lib-dynload", facts.python, outer)
+        dynload = f"{stdlib}/lib-dynload"
+        left |= pruning.copy(facts.dynload, prefix / dynload, facts.python, rules, inside=f"{dynload}/")
     (prefix / stdlib / "lib-dynload").mkdir(exist_ok=True)
+    pruning.note(prefix, facts.python, left, rules)
 
 
 def _program_path(facts: Facts, program: elf.Elf | None) -> list[Path]:

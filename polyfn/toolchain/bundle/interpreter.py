@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from polyfn.toolchain.bundle import archive, elf, host, managed, places, prune
+from polyfn.toolchain.bundle import archive, elf, host, managed, places
+from polyfn.toolchain.bundle import prune as pruning
 from polyfn.toolchain.bundle.find import default_python, host_arch, minor
 from polyfn.toolchain.errors import InterpreterError
 from polyfn.toolchain.provider import Arch
@@ -77,25 +78,29 @@ def install(
     root: Path,
     cache: Path,
     log: Callable[[str], None] = lambda _: None,
+    keep: Sequence[str] = (),
+    prune: Sequence[str] = (),
 ) -> Interpreter:
     """Put an interpreter at `root/python`; None stands for the default of `choose`.
 
     `python` is `3.x` or `3.x.y`, None for the version that is running (of an archive: whichever it
-    has). `cache` is a directory that is kept between builds. Raises InterpreterError.
+    has). `cache` is a directory that is kept between builds. `keep` and `prune` are as in
+    `[tool.polyfn]`. Raises InterpreterError.
     """
     if python is not None and not re.fullmatch(r"3\.\d+(\.\d+)?", python):
         raise InterpreterError(f"'{python}' is not a Python version", hint="write it as 3.13 or 3.13.2")
     source = choose(source, arch=arch, python=python, cache=cache, log=log)
+    rules = pruning.rules(keep, prune)
     if source == "managed":
-        return _from_managed(arch, python, root, cache)
+        return _from_managed(arch, python, root, cache, rules)
     if source == "host":
-        return _from_host(arch, python, root)
+        return _from_host(arch, python, root, rules)
     if source == "platform":
         return Interpreter("platform", minor(python or default_python()), None, (), arch)
     if source == "linked":
         facts = host.probe(python)
         return Interpreter("linked", facts.version, None, (str(facts.executable),), host_arch())
-    return _from_archive(source, arch, python, root, cache)
+    return _from_archive(source, arch, python, root, cache, rules)
 
 
 def refuse_foreign_host(source: str | None, arch: Arch) -> None:
@@ -115,23 +120,48 @@ def complete(interpreter: Interpreter, root: Path) -> tuple[str, ...]:
     return host.complete(root, interpreter.version) if interpreter.source == "host" else ()
 
 
-def _from_managed(arch: Arch, python: str | None, root: Path, cache: Path) -> Interpreter:
+def left_out(
+    source: str | None,
+    *,
+    arch: Arch,
+    python: str | None,
+    cache: Path,
+    keep: Sequence[str] = (),
+    prune: Sequence[str] = (),
+    log: Callable[[str], None] = lambda _: None,
+) -> tuple[pruning.Left, ...]:
+    """Return what `install` would leave out, the biggest first. Raises InterpreterError."""
+    source = choose(source, arch=arch, python=python, cache=cache, log=log)
+    if source in ("platform", "linked"):
+        return ()
+    if source == "host":
+        return host.left_out(python, keep=keep, prune=prune)
+    folder = managed.fetch(arch, python, cache) if source == "managed" else archive.fetch(source, cache)
+    tree = archive.find(folder, arch, python, folder.name)
+    return pruning.plan(tree.prefix, tree.python, keep=keep, prune=prune)
+
+
+def _from_managed(
+    arch: Arch, python: str | None, root: Path, cache: Path, rules: pruning.Rules
+) -> Interpreter:
     folder = managed.fetch(arch, python, cache)
     tree = archive.find(folder, arch, python, folder.name)
-    _copy(tree, root, built_at=folder)
+    _copy(tree, root, rules, built_at=folder)
     return Interpreter("managed", tree.version, folder.name, _plain(tree), arch)
 
 
-def _from_archive(source: str, arch: Arch, python: str | None, root: Path, cache: Path) -> Interpreter:
+def _from_archive(
+    source: str, arch: Arch, python: str | None, root: Path, cache: Path, rules: pruning.Rules
+) -> Interpreter:
     called = archive.name(source.partition("#")[0])
     tree = archive.find(archive.fetch(source, cache), arch, python, called)
-    _copy(tree, root)
+    _copy(tree, root, rules)
     return Interpreter("archive", tree.version, called, _plain(tree), arch)
 
 
-def _from_host(arch: Arch, python: str | None, root: Path) -> Interpreter:
+def _from_host(arch: Arch, python: str | None, root: Path, rules: pruning.Rules) -> Interpreter:
     refuse_foreign_host("host", arch)
-    version, command = host.install(python, root / "python")
+    version, command = host.install(python, root / "python", rules)
     return Interpreter("host", version, f"cpython-{version}", command, arch)
 
 
@@ -139,23 +169,30 @@ def _plain(tree: archive.Tree) -> tuple[str, ...]:
     return (f"python/bin/python{tree.python}",)
 
 
-def _copy(tree: archive.Tree, root: Path, built_at: Path | None = None) -> None:
+def _copy(tree: archive.Tree, root: Path, rules: pruning.Rules, built_at: Path | None = None) -> None:
     prefix = root / "python"
-    prune.copy(tree.prefix, prefix, tree.python)
+    left = pruning.copy(tree.prefix, prefix, tree.python, rules)
+    pruning.note(prefix, tree.python, left, rules)
     program = prefix / "bin" / tree.program.name
     program.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(tree.program, program)
     program.chmod(0o755)
-    _drop_unused_core(prefix, program)
+    _drop_unused_libraries(prefix, program)
     if built_at is not None:
         # uv writes where it installed a build into the build's own configuration.
         places.forget(prefix, built_at, tree.python)
 
 
-def _drop_unused_core(prefix: Path, program: Path) -> None:
+def _drop_unused_libraries(prefix: Path, program: Path) -> None:
     # Standalone builds carry the interpreter twice: in the program, and as a library for embedding it.
-    facts = elf.read(program)
-    needed = facts.needed if facts is not None else ()
-    for library in (prefix / "lib").glob("libpython3*.so*"):
-        if library.name not in needed:
-            library.unlink()
+    # Others are left over where the module that needed them was left out, or bear a second name.
+    libraries = {path.name: path for path in (prefix / "lib").glob("*.so*") if elf.is_elf(path)}
+    needed: set[str] = set()
+    ends = [program, *(prefix / "lib").glob("python3*/lib-dynload/*.so")]
+    while ends:
+        facts = elf.read(ends.pop())
+        names = {name.rpartition("/")[2] for name in facts.needed} if facts is not None else set()
+        ends += [libraries[name] for name in names - needed if name in libraries]
+        needed |= names
+    for name in libraries.keys() - needed:
+        libraries[name].unlink()

@@ -14,8 +14,10 @@ FLAGS = ("-I", "-S", "-X", "utf8")
 FIND_ROOT = "case $0 in */*) root=${0%/*} ;; *) root=. ;; esac"
 
 
-def start_script(command: tuple[str, ...], *, root_variable: str | None = None) -> str:
-    """Return the text of the script that runs `start.py` from wherever the bundle lies.
+def start_script(
+    command: tuple[str, ...], *, root_variable: str | None = None, start: str = "start.py"
+) -> str:
+    """Return the text of the script that runs `start` from wherever the bundle lies.
 
     `command` is the interpreter's, as `Bundle.command` gives it. `root_variable` names an environment
     variable in which the platform tells where the bundle is: it is asked where the script was copied
@@ -23,8 +25,8 @@ def start_script(command: tuple[str, ...], *, root_variable: str | None = None) 
     """
     lines = ["#!/bin/sh", FIND_ROOT]
     if root_variable is not None:
-        lines.append(f'[ -f "$root/start.py" ] || root=${{{root_variable}:-.}}')
-    words = [*map(word, command), *FLAGS, '"$root/start.py"', '"$@"']
+        lines.append(f'[ -f "$root/{start}" ] || root=${{{root_variable}:-.}}')
+    words = [*map(word, command), *FLAGS, f'"$root/{start}"', '"$@"']
     return "\n".join([*lines, f"exec {' '.join(words)}", ""])
 
 
