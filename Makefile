@@ -6,7 +6,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 PYTEST_ARGS ?= -n auto
 
-.PHONY: demo test check lint types bench requirements clean
+.PHONY: demo test check lint types bench schemas requirements clean
 
 demo: $(READY)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
@@ -25,6 +25,11 @@ types: $(READY)
 
 bench: $(READY)
 	$(BIN)/python benchmarks/lambda_loop.py
+	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/build_times.py
+
+schemas: $(READY)
+	$(BIN)/python -m polyfn.toolchain.schemas docs/schema
 
 # --without-pip and `pip --python`: so that Debian's Python without ensurepip will do as well.
 $(READY): requirements/dev.txt pyproject.toml plugins/aws/pyproject.toml

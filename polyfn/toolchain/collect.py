@@ -17,6 +17,7 @@ from typing import Any
 
 import polyfn.errors
 from polyfn.errors import FunctionNotFoundError, ModuleLoadError, PolyfnError
+from polyfn.toolchain.interrupts import tracked
 from polyfn.toolchain.manifest import FunctionEntry, Manifest
 from polyfn.toolchain.project import Project
 
@@ -90,7 +91,8 @@ def _import(there: Surroundings, request: Path, output: Path, limit: float, proj
             command, stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT, start_new_session=True
         )
         try:
-            return process.wait(limit)
+            with tracked(process):
+                return process.wait(limit)
         except subprocess.TimeoutExpired:
             raise ModuleLoadError(
                 f"{_modules(project)} took more than {limit:g} s to import" + _last_words(output),

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from polyfn.toolchain.errors import UsageError
 from polyfn.toolchain.project import Project
 from polyfn.toolchain.project.layout import locate
+from polyfn.toolchain.provider import Artifact
+
+#: Where in the staging directory artifacts are made, one directory per architecture, until all are there.
+MADE = ".made"
 
 
 @contextmanager
@@ -38,6 +43,18 @@ def staging(out: Path) -> Iterator[Path]:
         for folder in made:
             with suppress(OSError):  # it is not empty: there are artifacts in it
                 folder.rmdir()
+
+
+def gather(artifacts: Sequence[Artifact], staged: Path, out: Path) -> list[Artifact]:
+    """Move all that was made to where `staging` publishes it from; return the artifacts as they will lie.
+
+    What a plugin's hook wrote beside an artifact comes along.
+    """
+    for folder in sorted((staged / MADE).iterdir()):
+        for path in sorted(folder.iterdir()):
+            path.replace(staged / path.name)
+    shutil.rmtree(staged / MADE)
+    return [replace(artifact, path=out / artifact.path.name) for artifact in artifacts]
 
 
 def refuse_among_code(out: Path, project: Project) -> None:

@@ -6,13 +6,18 @@ are the user's business and are never overridden here.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import resource
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 from polyfn.toolchain.errors import DependencyError
+from polyfn.toolchain.interrupts import tracked
 
+#: Bytes of one file that uv may write; the largest of known wheels are below two gigabytes.
+FILE_LIMIT = 4 * 1024**3
 #: How uv begins what it has to say: newer versions, and older ones with a multiplication sign.
 _ERRORS = ("error:", "  \u00d7 ")
 
@@ -31,16 +36,29 @@ def binary() -> str:
 
 def run(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Run uv and return its finished process; the caller judges the exit status."""
-    return subprocess.run(
-        [binary(), *(os.fspath(argument) for argument in arguments)],
-        cwd=cwd,
-        env=_environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-    )
+    command = [binary(), *(os.fspath(argument) for argument in arguments)]
+    with (
+        subprocess.Popen(
+            command,
+            cwd=cwd,
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+        ) as process,
+        tracked(process),
+    ):
+        _limit(process.pid)
+        stdout, stderr = process.communicate()
+    return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
+
+
+def _limit(pid: int) -> None:
+    """Let uv write no file above the limit: a small archive may unpack to more than the disk holds."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (FILE_LIMIT, FILE_LIMIT))
 
 
 def said(finished: subprocess.CompletedProcess[str], lines: int = 12) -> str:

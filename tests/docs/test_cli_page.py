@@ -8,6 +8,8 @@ from polyfn.toolchain import installed, plugins
 from polyfn.toolchain.checks import Finding
 from polyfn.toolchain.cli.lazy import COMMANDS
 from polyfn.toolchain.provider import Artifact, Provider
+from polyfn.toolchain.report.model import ReportResult
+from polyfn.toolchain.verify import Finding as VerifyFinding
 
 PAGE = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
 KEYS = dict(re.findall(r"^\| `([a-z]+)` \| (`\w+`.*) \|$", PAGE, re.MULTILINE))
@@ -23,10 +25,15 @@ def test_every_variable_that_is_no_option_is_there():
 
 
 def test_the_keys_are_the_fields():
-    assert set(KEYS) == {"package", "invoke", "check", "providers"}
-    for command, cls in {"package": Artifact, "check": Finding}.items():
+    assert set(KEYS) == {"package", "invoke", "check", "providers", "report", "verify"}
+    for command, cls in {"package": Artifact, "check": Finding, "verify": VerifyFinding}.items():
         for field in dataclasses.fields(cls):
             assert f"`{field.name}`" in KEYS[command]
     for name in ("summary", "api", "capabilities", "platforms", "pythons"):
         assert f"`{name}`" in KEYS["providers"]
         assert name in {field.name for field in dataclasses.fields(Provider)}
+
+
+def test_the_keys_of_a_report_are_the_fields():
+    for name in set(ReportResult.model_fields) - {"schema_"}:
+        assert f"`{name}`" in KEYS["report"]

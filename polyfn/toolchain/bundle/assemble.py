@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pydantic import BaseModel
 
 import polyfn
-from polyfn.toolchain.bundle import bytecode, dependencies, ships, start
+from polyfn.toolchain.bundle import bytecode, dependencies, digests, pack, ships, start
 from polyfn.toolchain.bundle.interpreter import Interpreter, complete, install
 from polyfn.toolchain.bundle.requirements import Requirements
 from polyfn.toolchain.bundle.script import start_script
 from polyfn.toolchain.bundle.site import distributions
+from polyfn.toolchain.bundle.store import Notes, Store
 from polyfn.toolchain.choices import check_python
 from polyfn.toolchain.manifest import ArtifactManifest, InterpreterEntry, Manifest
 from polyfn.toolchain.project import Project
@@ -40,6 +42,19 @@ class Plan:
     site: Path | None = None
 
 
+@dataclass(frozen=True)
+class Kept:
+    """What of a bundle may be in the store, and under which keys; None where no key can stand for it."""
+
+    store: Store
+    python: str = ""
+    interpreter: str | None = None
+    site: str | None = None
+    pins: str = ""
+    #: What stands for the Python that compiles.
+    compiler: str = ""
+
+
 def stage(project: Project, provider: Provider, root: Path, *, out: Path | None) -> None:
     """Make `root/app` and `root/runtime`, which are the same for every architecture."""
     for path, name in select(project, out=out):
@@ -51,32 +66,96 @@ def stage(project: Project, provider: Provider, root: Path, *, out: Path | None)
 
 
 def assemble(
-    plan: Plan, manifest: Manifest, staged: Path, root: Path, *, log: Callable[[str], None]
+    plan: Plan, manifest: Manifest, staged: Path, root: Path, kept: Kept, *, log: Callable[[str], None]
 ) -> Bundle:
     """Make the whole tree at `root` from what was staged. Raises InterpreterError, DependencyError."""
     shutil.copytree(staged, root)
-    interpreter = install(
-        plan.interpreter, arch=plan.arch, python=plan.python, root=root, cache=plan.cache, log=log
-    )
+    interpreter = _interpreter(plan, root, kept, log)
     if plan.interpreter != "platform":
         check_python(plan.provider, interpreter.python, plan.provider.pythons)
-    installed = _dependencies(plan, manifest, interpreter.python, root / "site")
+    installed = _dependencies(plan, manifest, interpreter, root, kept)
     for library in complete(interpreter, root):
         log(f"{library} was not found on this machine: what needs it will not load")
     _write(plan, manifest, root, interpreter, installed)
     if interpreter.source != "linked":
-        bytecode.compile_tree(root, interpreter, log)
+        _compile(root, interpreter, kept, log)
+        _pack(plan, manifest, root, interpreter)
     return Bundle(root, plan.arch, interpreter.python, interpreter.source, interpreter.command, installed)
 
 
-def _dependencies(plan: Plan, manifest: Manifest, python: str, site: Path) -> dict[str, str]:
+def _interpreter(plan: Plan, root: Path, kept: Kept, log: Callable[[str], None]) -> Interpreter:
+    """Install the interpreter with its bytecode, from the store if it was made before."""
+
+    def make() -> Notes:
+        made = install(
+            plan.interpreter, arch=plan.arch, python=plan.python, root=root, cache=plan.cache, log=log,
+            keep=plan.project.settings.keep, prune=plan.project.settings.prune,
+        )  # fmt: skip
+        if (root / "python").is_dir():
+            bytecode.compile_tree(root, made, log, (("python",),))
+        return asdict(made)
+
+    named = kept.interpreter
+    key = named and digests.key(
+        interpreter=named, arch=plan.arch, compiler=kept.compiler, polyfn=digests.code("polyfn"),
+        keep=plan.project.settings.keep, prune=plan.project.settings.prune,
+    )  # fmt: skip
+    # `platform` and `linked` put nothing into the bundle.
+    notes = make() if plan.interpreter in ("platform", "linked") else kept.store.once(
+        "interpreters", key, root / "python", make
+    )  # fmt: skip
+    return Interpreter(**{**notes, "command": tuple(notes["command"])})
+
+
+def _dependencies(
+    plan: Plan, manifest: Manifest, interpreter: Interpreter, root: Path, kept: Kept
+) -> dict[str, str]:
+    site = root / "site"
     if plan.site is not None:
         shutil.copytree(plan.site, site)
         return distributions(site)
     needs = {need for entry in manifest.functions for need in entry.needs}
-    return dependencies.install(
-        plan.requirements, site, dependencies.Target(python, plan.platform), needs=needs
+    target = dependencies.Target(interpreter.python, plan.platform)
+    return install_dependencies(plan.requirements, site, target, kept, needs)
+
+
+def install_dependencies(
+    requirements: Requirements, site: Path, target: dependencies.Target, kept: Kept, needs: Iterable[str] = ()
+) -> dict[str, str]:
+    """Install the dependencies, from the store if the same ones were installed before."""
+
+    def make() -> Notes:
+        return {
+            "distributions": dependencies.install(requirements, site, target, needs=needs, pins=kept.pins)
+        }
+
+    return dict(kept.store.once("sites", kept.site, site, make)["distributions"])
+
+
+def _compile(root: Path, interpreter: Interpreter, kept: Kept, log: Callable[[str], None]) -> None:
+    """Compile the dependencies, from the store if that was done before, and the code."""
+    key = kept.site and digests.key(
+        site=kept.site, compiler=kept.compiler, interpreter=kept.interpreter, polyfn=digests.code("polyfn")
     )
+    shares: list[tuple[str, ...]] = [("app", "runtime")]
+    if kept.store.take("bytecode", key, root / "site") is None:
+        shares.append(("site",))
+    done = bytecode.compile_tree(root, interpreter, log, shares)
+    if done and len(shares) > 1 and key is not None and (root / "site").is_dir():
+        with tempfile.TemporaryDirectory(prefix="polyfn-") as folder:
+            for path in (root / "site").rglob("*.pyc"):
+                place = Path(folder, path.relative_to(root / "site"))
+                place.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, place)
+            kept.store.put("bytecode", key, Path(folder), {})
+
+
+def _pack(plan: Plan, manifest: Manifest, root: Path, interpreter: Interpreter) -> None:
+    """Put the runtime's bytecode into one file."""
+    settings = plan.settings.model_dump(mode="json")
+    facts = start.facts(plan.project, manifest, plan.provider, settings)
+    if interpreter.source != "platform":
+        pack.pack(root, plan.provider.runtime, facts)
 
 
 def _write(
@@ -99,6 +178,7 @@ def _write(
         functions=manifest.functions,
         settings=settings,
         distributions=installed,
+        runtime=ships.versions(plan.provider.ships),
     )
     (root / "polyfn.json").write_text(
         described.model_dump_json(by_alias=True, indent=2) + "\n", encoding="utf-8"

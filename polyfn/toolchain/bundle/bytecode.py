@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from polyfn.toolchain.bundle import stdlib
 from polyfn.toolchain.bundle.find import base_executable, host_arch
 from polyfn.toolchain.bundle.interpreter import Interpreter
 from polyfn.toolchain.errors import InternalError, InterpreterError
+from polyfn.toolchain.interrupts import tracked
 
 _SCRIPT = Path(__file__).with_name("compiling.py")
-#: Each list is one process; the standard library is about as much work as all the rest.
-_SHARES = (("python",), ("app", "runtime", "site"))
 
 
-def compile_tree(root: Path, interpreter: Interpreter, log: Callable[[str], None]) -> bool:
-    """Compile everything under a bundle's root; return whether it was done.
+def compile_tree(
+    root: Path,
+    interpreter: Interpreter,
+    log: Callable[[str], None],
+    shares: Sequence[tuple[str, ...]],
+) -> bool:
+    """Compile folders under a bundle's root, each share in its own process; return whether it was done.
 
     Sources are kept: tracebacks show them. Without bytecode a bundle runs all the same, but starts
     more slowly, so `log` is told in one line.
@@ -30,11 +35,13 @@ def compile_tree(root: Path, interpreter: Interpreter, log: Callable[[str], None
             f"(uv python install {interpreter.python}); cold starts will be slower"
         )
         return False
-    with ThreadPoolExecutor(len(_SHARES)) as pool:
-        for skipped in list(pool.map(lambda share: _compile(command, root, share), _SHARES)):
+    with ThreadPoolExecutor(len(shares)) as pool:
+        for skipped in list(pool.map(lambda share: _compile(command, root, share), shares)):
             for name in skipped:
                 if name.startswith("app/"):
                     log(f"{name} is not Python {interpreter.python}: carried without bytecode")
+    if ("python",) in shares:
+        stdlib.drop_sources(root / "python")
     return True
 
 
@@ -72,17 +79,23 @@ def _runs(command: list[str]) -> bool:
 
 def _compile(command: list[str], root: Path, share: tuple[str, ...]) -> list[str]:
     folders = [folder for folder in share if (root / folder).is_dir()]
-    finished = subprocess.run(
-        # -B: the interpreter's own imports leave no bytecode behind. No -I, which ignores the hash seed.
-        [*command, "-B", "-S", "-s", "-P", "-W", "ignore", str(_SCRIPT), str(root), *folders],
-        env={"PYTHONHASHSEED": "0", "PATH": os.environ.get("PATH", os.defpath)},
-        cwd=root,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="surrogateescape",
-        check=False,
-    )
-    if finished.returncode:
-        raise InternalError(f"compiling {', '.join(folders)} failed: {finished.stderr.strip()}")
-    return finished.stdout.splitlines()
+    # Columns are for underlining a source, and the library's are not carried: a quarter of its bytecode.
+    ranges = ["-X", "no_debug_ranges"] if share == ("python",) else []
+    with (
+        subprocess.Popen(
+            # -B: the interpreter's own imports leave no bytecode behind. No -I, which ignores the hash seed.
+            [*command, *ranges, "-B", "-S", "-s", "-P", "-W", "ignore", str(_SCRIPT), str(root), *folders],
+            env={"PYTHONHASHSEED": "0", "PATH": os.environ.get("PATH", os.defpath)},
+            cwd=root,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="surrogateescape",
+        ) as process,
+        tracked(process),
+    ):
+        stdout, stderr = process.communicate()
+    if process.returncode:
+        raise InternalError(f"compiling {', '.join(folders)} failed: {stderr.strip()}")
+    return stdout.splitlines()

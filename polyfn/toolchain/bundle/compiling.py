@@ -16,9 +16,11 @@ import os
 import sys
 from _frozen_importlib_external import MAGIC_NUMBER
 
+_CODE = type(compile("", "", "exec"))
+
 
 def main() -> None:
-    """Compile every folder, in order, so that two runs give the same bytes."""
+    """Compile every folder."""
     root = sys.argv[1]
     for folder in sys.argv[2:]:
         for path in _sources(f"{root}/{folder}"):
@@ -47,9 +49,28 @@ def _compile(path: str, name: str) -> bool:
     folder, stem = path.rsplit("/", 1)
     os.makedirs(f"{folder}/__pycache__", exist_ok=True)
     target = f"{folder}/__pycache__/{stem[:-3]}.{sys.implementation.cache_tag}.pyc"
+    held: list[str] = []
+    _hold(code, held)
     with open(target, "wb") as file:
         file.write(head + marshal.dumps(code))
     return True
+
+
+def _hold(value: object, held: "list[str]") -> None:
+    """Hold every string of a code object.
+
+    marshal marks what is referred to more than once, and a string may be shared with whatever was
+    compiled or imported before. Held here, all of them are marked: so the bytes tell of the source alone.
+    """
+    if isinstance(value, str):
+        held.append(value)
+    elif isinstance(value, (tuple, frozenset)):
+        for item in value:
+            _hold(item, held)
+    elif isinstance(value, _CODE):
+        held += (*value.co_names, *value.co_varnames, *value.co_freevars, *value.co_cellvars)
+        held += (value.co_name, value.co_qualname, value.co_filename)
+        _hold(value.co_consts, held)
 
 
 if __name__ == "__main__":

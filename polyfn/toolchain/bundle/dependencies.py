@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,18 +62,21 @@ def install(
     target: Target,
     *,
     needs: Iterable[str] = (),
+    pins: str = "",
 ) -> dict[str, str]:
     """Install the requirements, and what binding `needs` beyond them; return names and versions.
+
+    `pins` are constraints that were resolved before, so that no other versions come now.
 
     Raises NoWheelError where a distribution does not exist for the target, DependencyError for
     every other reason.
     """
     if requirements:
-        _requested(requirements, into, target)
+        _requested(requirements, into, target, pins)
     lacking = missing(needs, into)
     if lacking:
         extra = Requirements(requirements.origin, text="\n".join(lacking))
-        _uv(extra, into, target, constraints=requirements.constraints)
+        _uv(extra, into, target, constraints=f"{requirements.constraints}\n{pins}")
     if not into.is_dir():
         return {}
     wheels.check(into, target.platform, str(target))
@@ -87,9 +90,9 @@ def missing(needs: Iterable[str], into: Path) -> list[str]:
     return sorted(name for name in set(needs) if canonicalize_name(name) not in there)
 
 
-def _requested(requirements: Requirements, into: Path, target: Target) -> None:
+def _requested(requirements: Requirements, into: Path, target: Target, pins: str) -> None:
     if requirements.text.strip() or requirements.file:
-        _uv(requirements, into, target)
+        _uv(requirements, into, target, constraints="" if requirements.hashed else pins)
     if requirements.local:
         # Their requirements are in the lock, and a lock's word is final.
         beside = Requirements(requirements.origin, text="\n".join(requirements.local))
@@ -97,14 +100,25 @@ def _requested(requirements: Requirements, into: Path, target: Target) -> None:
 
 
 def _uv(requirements: Requirements, into: Path, target: Target, *more: str, constraints: str = "") -> None:
-    """Install; where only a source distribution exists, allow the building of just that one."""
+    # Copied: a bundle's files are changed after, and links would change uv's cache.
+    command = ("pip", "install", "--target", str(into), "--link-mode=copy", *more)
+    asked(requirements, target, command, constraints=constraints)
+
+
+def asked(
+    requirements: Requirements, target: Target, command: Sequence[str], *, constraints: str = ""
+) -> tuple[str, list[str]]:
+    """Ask uv for something of the requirements; return its output, and what had to be built from source.
+
+    Where only a source distribution exists, the building of just that one is allowed. Raises
+    NoWheelError, DependencyError.
+    """
     built: list[str] = []
     while True:
-        finished = _run(
-            requirements, into, target, [*more, *(f"--no-binary={name}" for name in built)], constraints
-        )
+        more = [*command, *(f"--no-binary={name}" for name in built)]
+        finished = _run(requirements, target, more, constraints)
         if finished.returncode == 0:
-            return
+            return finished.stdout, built
         sourced = dependency_faults.only_source(finished.stderr)
         if sourced is None or sourced in built:
             raise dependency_faults.explain(finished, requirements.origin, str(target), built)
@@ -112,24 +126,21 @@ def _uv(requirements: Requirements, into: Path, target: Target, *more: str, cons
 
 
 def _run(
-    requirements: Requirements, into: Path, target: Target, more: list[str], constraints: str
+    requirements: Requirements, target: Target, command: list[str], constraints: str
 ) -> subprocess.CompletedProcess[str]:
     with tempfile.TemporaryDirectory(prefix="polyfn-uv-") as folder:
         listed = requirements.file or _written(Path(folder, "requirements.txt"), requirements.text)
-        arguments = ["-r", str(listed)]
-        if requirements.hashed:
+        # `pip compile` takes as arguments what `pip install` takes with -r.
+        arguments = [str(listed)] if "compile" in command else ["-r", str(listed)]
+        if requirements.hashed and "compile" not in command:
             arguments.append("--require-hashes")
-        else:
+        elif not requirements.hashed:
             # A marker that never holds takes a distribution out of the resolution.
             home = "\n".join(f"{name}; python_version < '3'" for name in staying_home())
             arguments += ["--override", str(_written(Path(folder, "home.txt"), home))]
-        if constraints:
+        if constraints.strip():
             arguments += ["--constraint", str(_written(Path(folder, "constraints.txt"), constraints))]
-        return uv_command.run(
-            # Copied: a bundle's files are changed after, and links would change uv's cache.
-            "pip", "install", "--target", into, "--link-mode=copy", "--only-binary=:all:",
-            *target.arguments(), *arguments, *more,
-        )  # fmt: skip
+        return uv_command.run(*command, "--only-binary=:all:", *target.arguments(), *arguments)
 
 
 def _written(path: Path, text: str) -> Path:

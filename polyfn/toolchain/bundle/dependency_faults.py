@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 
 from polyfn.toolchain import uv_command
@@ -40,6 +41,11 @@ def explain(
 ) -> ToolchainError:
     """Return the error to raise. `built` are the distributions whose building had been allowed."""
     stderr, said = _unwrapped(finished.stderr), _ITS_COPY.sub(f"`{origin}`", uv_command.said(finished))
+    if finished.returncode == -signal.SIGXFSZ or "File too large" in stderr:
+        return DependencyError(
+            f"a dependency in {origin} unpacks to a file above {uv_command.FILE_LIMIT / 1e9:.1f} GB",
+            hint="no function needs such a file: find out which wheel it is in, and where that is from",
+        )
     name = next((found[1] for pattern in _NO_WHEEL if (found := pattern.search(stderr))), None)
     if name is None and built and _FOREIGN_BUILD.search(stderr):
         name = built[-1]

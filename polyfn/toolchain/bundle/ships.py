@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import shutil
 from collections.abc import Iterable
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
 from polyfn.toolchain.errors import PluginError
@@ -21,6 +22,13 @@ def copy(ships: Iterable[str], into: Path) -> None:
     _copy("polyfn", into, leave=_HOME)
     for name in ships:
         _copy(name, into)
+
+
+def versions(names: Iterable[str]) -> dict[str, str]:
+    """Return name and version of the distributions that polyfn and the packages in `names` are from."""
+    owners = packages_distributions()
+    found = {owner for name in ("polyfn", *names) for owner in owners.get(name.partition(".")[0], ())}
+    return {name: version(name) for name in sorted(found)}
 
 
 def _copy(name: str, into: Path, leave: tuple[str, ...] = ()) -> None:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 from pathlib import Path
 
 from polyfn.toolchain.errors import DependencyError, NoWheelError
 from polyfn.toolchain.provider import Platform
 
+#: Bytes of all that is installed. No platform takes as much; a small wheel may hold it all the same.
+LIMIT = 10 * 1024**3
+
 
 def check(site: Path, platform: Platform | None, target: str) -> None:
-    """Raise NoWheelError for what was built on this machine and runs on no other."""
+    """Raise NoWheelError for what runs on this machine alone, DependencyError for what no wheel may hold."""
+    _refuse_hostile(site)
     if platform is None:
         return
     _refuse_pointers(site)
@@ -28,6 +34,25 @@ def check(site: Path, platform: Platform | None, target: str) -> None:
             "which is tied to this machine",
             hint="pin a version that has wheels for the target, or build a manylinux wheel of it and add "
             "where it lies to uv's find-links",
+        )
+
+
+def _refuse_hostile(site: Path) -> None:
+    """Refuse links and masses. uv itself writes no links and nothing outside of where it installs."""
+    total = 0
+    for folder, folders, files in os.walk(site):
+        for path in (Path(folder, name) for name in (*folders, *files)):
+            told = path.lstat()
+            total += told.st_size
+            if not (stat.S_ISREG(told.st_mode) or stat.S_ISDIR(told.st_mode)):
+                raise DependencyError(
+                    f"a wheel installed {path.relative_to(site)}, which is neither a file nor a directory",
+                    hint="no wheel may hold that: find out where it is from",
+                )
+    if total > LIMIT:
+        raise DependencyError(
+            f"the dependencies unpack to {total / 1e9:.1f} GB, above the limit of {LIMIT / 1e9:.1f} GB",
+            hint="polyfn package --explain lists what they are",
         )
 
 

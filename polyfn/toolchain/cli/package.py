@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -26,6 +26,11 @@ _ARCHS = ("amd64", "arm64")
 @option("--interpreter", metavar="SOURCE", help="managed, host, platform, or the path of an archive.")
 @option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("dist"), show_default=True,
         metavar="DIR", help="Where to write the artifacts.")  # fmt: skip
+@option("--explain", is_flag=True, help="Tell why each wheel is chosen, and build nothing.")
+@option("--dry-run", is_flag=True, help="Tell what would go in and what is left out, and build nothing.")
+@option("--refresh", is_flag=True, help="Make everything anew, whatever the cache has.")
+@option("--ignore", metavar="CODE[,CODE]", help="Findings of verification to leave out, such as PV204.")
+@option("--with-sbom", is_flag=True, help="Write a CycloneDX document beside each artifact.")
 @json_option
 @click.pass_obj
 def command(
@@ -36,6 +41,11 @@ def command(
     python: str | None,
     interpreter: str | None,
     out: Path,
+    explain: bool,
+    dry_run: bool,
+    refresh: bool,
+    ignore: str | None,
+    with_sbom: bool,
 ) -> None:
     """Make one artifact per architecture from a project or a file.
 
@@ -45,15 +55,33 @@ def command(
     from polyfn.toolchain.plugins import Plugins
 
     request = packaging.PackageRequest(
-        path=path, target=target, archs=archs(arch), python=python, interpreter=interpreter, out=out
-    )
+        path=path, target=target, archs=archs(arch), python=python, interpreter=interpreter, out=out,
+        refresh=refresh, verify=True, ignore=codes(ignore),
+    )  # fmt: skip
     plugins = Plugins(warn=output.warn)
     plugins.provider(target)  # a wrong --target is told before anything is read
+    if explain or dry_run:
+        from polyfn.toolchain.cli import previews
+        from polyfn.toolchain.preview import preview
+
+        found = preview(request, log=output.say, plugins=plugins)
+        previews.show(output, found, explain=explain, dry_run=dry_run)
+        return
     artifacts = packaging.package(request, log=output.say, plugins=plugins)
+    if with_sbom:
+        _write_sboms(artifacts, output)
+    changes = [_change(artifact) for artifact in artifacts]
     if output.json:
-        output.result({"artifacts": [asdict(artifact) for artifact in artifacts]})
+        described = [
+            {**asdict(artifact), "change": change}
+            for artifact, change in zip(artifacts, changes, strict=True)
+        ]
+        output.result({"artifacts": described})
         return
     _report(output, artifacts)
+    for artifact, change in zip(artifacts, changes, strict=True):
+        if change is not None and (change["size"] or change["changes"]):
+            output.say(f"{artifact.arch}, since the previous build: {_told(change)}")
     for artifact in artifacts:
         output.data(str(artifact.path))
 
@@ -71,6 +99,46 @@ def _arch_hint(name: str) -> str:
     """What other tools call the same machines."""
     other = {"x86_64": "amd64", "x64": "amd64", "aarch64": "arm64", "armv8": "arm64"}.get(name.lower())
     return f"polyfn calls it {other}" if other else "give both as --arch amd64,arm64"
+
+
+def codes(value: str | None) -> tuple[str, ...]:
+    """Parse `--ignore`. Raises UsageError for what is no code of a finding."""
+    from polyfn.toolchain.verify import CODES
+
+    names = tuple(code.strip().upper() for code in (value or "").split(",") if code.strip())
+    for code in names:
+        if code not in CODES:
+            raise UsageError(
+                f"--ignore {code}: there is no such finding", hint="docs/verify.md lists them all"
+            )
+    return names
+
+
+def _write_sboms(artifacts: list[Artifact], output: Output) -> None:
+    from polyfn.toolchain.report.sbom import write_sbom
+
+    for artifact in artifacts:
+        path = artifact.path.with_name(artifact.path.name + ".cdx.json")
+        write_sbom(artifact.path, path, epoch=None)
+        output.say(f"wrote {path}")
+
+
+def _change(artifact: Artifact) -> dict[str, Any] | None:
+    """What differs from the previous build, remembered for the next; None for the first."""
+    from polyfn.toolchain.report import difference, examine, history
+
+    report = examine.examine(artifact.path)
+    before = history.previous(report)
+    history.remember(report)
+    return None if before is None else difference.difference(before, report).model_dump(mode="json")
+
+
+def _told(change: dict[str, Any]) -> str:
+    """The size and the largest changes in one line."""
+    from polyfn.toolchain.report.quantities import signed
+
+    size = signed(change["size"]) if change["size"] is not None else "size unknown"
+    return "; ".join([size, *(f"{one['name']} {one['change']}" for one in change["changes"][:3])])
 
 
 def _report(output: Output, artifacts: list[Artifact]) -> None:

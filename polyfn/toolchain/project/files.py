@@ -62,7 +62,14 @@ def _kept_home(path: Path, root: Path, out: Path | None, pattern: str) -> bool:
     inside = path.relative_to(root)
     if any(_pruned(root / folder, out) for folder in inside.parents if folder.name):
         return True
+    # Credentials hide (.netrc, .npmrc, .aws/): who wants a hidden file names it, `.well-known/**`.
+    if any(part.startswith(".") for part in inside.parts) and not _names_hidden(pattern):
+        return True
     return path.name.startswith(".env") and not Path(pattern).name.startswith(".env")
+
+
+def _names_hidden(pattern: str) -> bool:
+    return any(part.startswith(".") for part in pattern.split("/"))
 
 
 def _walk(start: Path, out: Path | None) -> Iterator[Path]:

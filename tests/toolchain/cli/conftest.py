@@ -18,8 +18,9 @@ def provider_source():
 
 
 @pytest.fixture
-def box(site):
-    """A provider with everything, installed as a distribution; see boxes.py."""
+def box(site, tmp_path, monkeypatch):
+    """A provider with everything, installed as a distribution; see boxes.py. It has a cache of its own."""
+    monkeypatch.setenv("POLYFN_CACHE", str(tmp_path / "cache"))
     source = Path(__file__).with_name("boxes.py").read_text()
     runtime = Path(__file__).with_name("boxes_runtime.py").read_text()
     modules = {"polyfn_box.provider": source, "polyfn_box.runtime": runtime, "polyfn_box.__init__": ""}

@@ -53,7 +53,8 @@ def test_as_json(project):
     content = json.loads(done.stdout)
     assert content["schema"] == 1
     [artifact] = content["artifacts"]
-    assert set(artifact) == {"path", "target", "arch", "sha256", "size", "unpacked_size", "files"}
+    assert set(artifact) == {"path", "target", "arch", "sha256", "size", "unpacked_size", "files", "change"}
+    assert artifact["change"] is None
 
 
 def test_the_hooks_around_packaging(project):

@@ -20,7 +20,7 @@ def wheel(folder: Path, name: str, tag: str, *, version="1.0", files=None, requi
         f"Requires-Dist: {requirement}\n" for requirement in requires
     )
     content[f"{notes}/WHEEL"] = f"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: {tag}\n"
-    content[f"{notes}/entry_points.txt"] = f"[console_scripts]\n{name} = {name}:main\n"
+    content.setdefault(f"{notes}/entry_points.txt", f"[console_scripts]\n{name} = {name}:main\n")
     content[f"{notes}/RECORD"] = "".join(f"{path},,\n" for path in [*content, f"{notes}/RECORD"])
     with zipfile.ZipFile(folder / f"{base}-{tag}.whl", "w") as archive:
         for path, text in content.items():

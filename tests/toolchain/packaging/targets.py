@@ -46,14 +46,32 @@ def desk(ships: Sequence[str] = ("deskruntime",)) -> Provider:
     )
 
 
+class Hook:
+    """A hook of pluggy's with one implementation, or with none."""
+
+    def __init__(self, implementation, implemented: bool) -> None:
+        self.implementation, self.implemented = implementation, implemented
+
+    def get_hookimpls(self):
+        return [self.implementation] * self.implemented
+
+    def __call__(self, **arguments):
+        for implementation in self.get_hookimpls():
+            implementation(**arguments)
+
+
 class OnlyDesk:
     """Stands in for the installed plugins, and writes down which hooks were called."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, hooks: bool = True) -> None:
         self.called: list[str] = []
         self.hook = SimpleNamespace(
-            polyfn_before_package=lambda build: self.called.append(f"before {build.bundle.arch}"),
-            polyfn_after_package=lambda artifact, build: self.called.append(f"after {artifact.path.name}"),
+            polyfn_before_package=Hook(
+                lambda build: self.called.append(f"before {build.bundle.arch}"), hooks
+            ),
+            polyfn_after_package=Hook(
+                lambda artifact, build: self.called.append(f"after {artifact.path.name}"), hooks
+            ),
         )
 
     def provider(self, target: str) -> Provider:

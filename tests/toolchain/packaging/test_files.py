@@ -9,6 +9,10 @@ from polyfn.toolchain.project.files import select
 HOME = [
     ".env", ".git/config", ".venv/pyvenv.cfg", "venv/pyvenv.cfg", "venv/lib/x.py", "app/__pycache__/x.pyc",
     "tests/test_app.py", "dist/old.zip", "uv.lock", "node_modules/x.js", "app.egg-info/PKG-INFO", ".secret",
+    ".env.local", ".envrc", ".netrc", ".npmrc", ".pypirc", ".aws/credentials", ".ssh/id_ed25519",
+    ".gitignore",
+    ".hg/store/data", ".svn/entries", ".jj/repo/x", "app/.env", "app/.git/HEAD", "deep/own/pyvenv.cfg",
+    "deep/own/lib/x.py",
 ]  # fmt: skip
 
 
@@ -62,7 +66,14 @@ def test_a_wildcard_is_no_wish_for_secrets(write):
     root = project(write, "include = ['**/*']", files=HOME)
     carried = names(root)
     assert "tests/test_app.py" in carried
-    assert not [name for name in carried if ".env" in name or ".git" in name or "venv" in name]
+    hidden = [name for name in carried if any(part.startswith(".") for part in name.split("/"))]
+    assert not hidden
+    assert not [name for name in carried if "venv" in name or name.startswith("deep/own")]
+
+
+def test_a_hidden_folder_that_is_named_travels(write):
+    root = project(write, "include = ['.well-known/**']", files=[".well-known/security.txt", ".netrc"])
+    assert names(root) == [".well-known/security.txt", "app/data.json", "app/main.py"]
 
 
 def test_a_secret_that_is_named_travels(write):

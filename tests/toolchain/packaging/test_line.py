@@ -52,7 +52,7 @@ def manifest(tree):
 def test_a_bundle_with_its_own_interpreter_runs_wherever_it_lies(made, tmp_path):
     tree = made({"hello.py": HELLO}, "hello.py", interpreter="host")
     assert sorted(path.name for path in tree.iterdir()) == [
-        "app", "polyfn.json", "python", "runtime", "start", "start.py",
+        "app", "modules.pack", "polyfn.json", "python", "runtime", "start", "start.py", "start.pyc",
     ]  # fmt: skip
     elsewhere = tree.rename(tmp_path / "else where")
     told = ran(elsewhere, PYTHONPATH="/nowhere", PYTHONHOME="/nowhere")

@@ -148,7 +148,7 @@ def test_a_path_that_does_not_exist(tmp_path):
 def test_the_schema_lists_the_keys_and_leaves_tables_to_targets():
     published = schema()
     assert set(published["properties"]) == {
-        "module", "modules", "name", "include", "exclude", "python", "interpreter",
+        "module", "modules", "name", "include", "exclude", "python", "interpreter", "budget", "keep", "prune",
     }  # fmt: skip
     assert published["additionalProperties"]["type"] == "object"
 

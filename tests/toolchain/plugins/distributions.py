@@ -64,7 +64,11 @@ class Site:
             str(self.root),
             *(p for p in sys.path if p and "site-packages" not in p and "lib/python" not in p),
         ]
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("POLYFN_") and k not in COLOURS}
+        kept = {
+            k: v
+            for k, v in os.environ.items()
+            if (not k.startswith("POLYFN_") or k == "POLYFN_CACHE") and k not in COLOURS
+        }
         return {**kept, "PYTHONPATH": os.pathsep.join(paths), "PYTHONDONTWRITEBYTECODE": "1", **more}
 
     def python(self, code: str, **more: str) -> "subprocess.CompletedProcess[str]":

@@ -17,7 +17,8 @@ def failure(expected, target="fly"):
     return caught.value
 
 
-def test_one_entry_point_is_loaded_and_no_other(site, provider_source):
+def test_one_entry_point_is_loaded_and_no_other(site, provider_source, monkeypatch):
+    monkeypatch.delitem(sys.modules, "polyfn_aws.provider", raising=False)
     site.install("polyfn-fly", {"sel_fly": provider_source("fly")}, providers={"fly": "sel_fly"})
     site.install("polyfn-moon", {"sel_moon": "raise SystemError"}, providers={"moon": "sel_moon"})
     provider = Plugins().provider("fly")
