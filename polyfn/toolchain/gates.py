@@ -9,7 +9,6 @@ from polyfn.toolchain.bundle import digests
 from polyfn.toolchain.bundle.store import Store
 from polyfn.toolchain.project import Project
 from polyfn.toolchain.provider import Artifact, Provider
-from polyfn.toolchain.verify import Finding, refuse, verify
 
 Log = Callable[[str], None]
 
@@ -21,28 +20,41 @@ def verified(
 
     The same bytes give the same findings, so they are kept in the store.
     """
-    code = digests.code(type(provider).__module__.partition(".")[0])
-    rules = repr((provider.rules, provider.platforms))
-    key = digests.key(artifact=artifact.sha256, arch=artifact.arch, polyfn=code, rules=rules)
+    rules = getattr(provider.package, "__module__", type(provider.package).__module__)
+    key = digests.key(
+        artifact=artifact.sha256,
+        arch=artifact.arch,
+        polyfn=digests.code("polyfn"),
+        rules=digests.code(rules.partition(".")[0]),
+    )
     notes: dict[str, Any] | None = store.notes("findings", key)
     if notes is None:
-        found = verify(artifact.path, provider, arch=artifact.arch)
-        notes = {"findings": [finding.describe() for finding in found]}
+        notes = {"findings": _verify(artifact, provider)}
         store.put("findings", key, None, notes)
-    findings = [Finding(**one) for one in notes["findings"] if one["code"] not in ignore]
-    for finding in findings:
-        if finding.severity == "warning":
-            log(f"warning[{finding.code}]: {finding.message}")
-    refuse(findings, artifact.path.name)
+    findings = [one for one in notes["findings"] if one["code"] not in ignore]
+    for one in findings:
+        if one["severity"] == "warning":
+            log(f"warning[{one['code']}]: {one['message']}")
+    if any(one["severity"] == "error" for one in findings):
+        from polyfn.toolchain.verify import Finding, refuse
+
+        refuse([Finding(**one) for one in findings], artifact.path.name)
+
+
+def _verify(artifact: Artifact, provider: Provider) -> list[dict[str, Any]]:
+    # Imported where something is looked at: what is known already need not wait for it.
+    from polyfn.toolchain.verify import verify
+
+    return [finding.describe() for finding in verify(artifact.path, provider, arch=artifact.arch)]
 
 
 def within_budget(artifact: Artifact, project: Project, log: Log) -> None:
     """Hold the artifact against `[tool.polyfn.budget]`. Raises BudgetError, which names the culprits."""
-    from polyfn.toolchain.report import budget, difference, examine, history
-
     limits = project.settings.budget
     if not limits.model_dump(exclude_none=True):
         return
+    from polyfn.toolchain.report import budget, difference, examine, history
+
     report = examine.examine(artifact.path, imports=budget.wants_imports(limits))
     before = history.previous(report)
     change = difference.difference(before, report) if before is not None else None

@@ -21,8 +21,6 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 from urllib.parse import unquote, urlsplit
 
-import httpx
-
 from polyfn.toolchain.artifacts.paths import unsafe
 from polyfn.toolchain.bundle import elf
 from polyfn.toolchain.cache import room
@@ -105,6 +103,9 @@ def _local(source: str) -> Path:
 
 
 def _download(url: str, file: IO[bytes]) -> None:
+    # A tenth of a second to import, for the few builds that download an interpreter themselves.
+    import httpx
+
     try:
         with httpx.stream("GET", url, follow_redirects=True, timeout=60) as reply:
             reply.raise_for_status()

@@ -9,11 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from elftools.elf.dynamic import DynamicSegment
-from elftools.elf.elffile import ELFFile
-from elftools.elf.gnuversions import GNUVerNeedSection
-from elftools.elf.segments import InterpSegment
-
 #: The machine field of the header, in the words of `Arch`.
 MACHINES = {"EM_X86_64": "amd64", "EM_AARCH64": "arm64"}
 
@@ -54,6 +49,9 @@ def read(path: Path) -> Elf | None:
     with path.open("rb") as file:
         if file.read(4) != b"\x7fELF":
             return None
+        # Imported where a file is read: what comes out of the cache has been read before.
+        from elftools.elf.elffile import ELFFile
+
         try:
             return _read(ELFFile(file))
         except Exception:  # noqa: BLE001  # pyelftools believes a header: damage surfaces as any error
@@ -61,6 +59,9 @@ def read(path: Path) -> Elf | None:
 
 
 def _read(elf: Any) -> Elf:
+    from elftools.elf.dynamic import DynamicSegment
+    from elftools.elf.segments import InterpSegment
+
     interpreter: str | None = None
     needed: list[str] = []
     rpath: tuple[str, ...] = ()
@@ -93,6 +94,8 @@ def _directories(value: str) -> tuple[str, ...]:
 
 
 def _glibc(elf: Any) -> tuple[int, int] | None:
+    from elftools.elf.gnuversions import GNUVerNeedSection
+
     versions: list[tuple[int, int]] = []
     for section in elf.iter_sections():
         if isinstance(section, GNUVerNeedSection):

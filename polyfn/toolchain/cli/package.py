@@ -103,9 +103,11 @@ def _arch_hint(name: str) -> str:
 
 def codes(value: str | None) -> tuple[str, ...]:
     """Parse `--ignore`. Raises UsageError for what is no code of a finding."""
+    if not value:
+        return ()
     from polyfn.toolchain.verify import CODES
 
-    names = tuple(code.strip().upper() for code in (value or "").split(",") if code.strip())
+    names = tuple(code.strip().upper() for code in value.split(",") if code.strip())
     for code in names:
         if code not in CODES:
             raise UsageError(
