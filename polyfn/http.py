@@ -5,7 +5,7 @@ from polyfn.events import Event
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import Any, TypeAlias, overload
 
     from typing_extensions import TypeVar
@@ -17,16 +17,75 @@ else:
     T = object()
 
 
-class Headers:
-    """Ordered headers of which one name may occur several times. Names compare without case.
+class Pairs:
+    """Ordered pairs of text of which one name may occur several times.
 
-    Indexing gives the first value; `all(name)` gives every value; `items()` every pair as sent.
+    Indexing gives the first value; `all(name)` gives every value; `items()` every pair as given.
     """
 
     __slots__ = ("_pairs",)
 
+    #: What names are compared by.
+    _key: "Callable[[str], str]" = staticmethod(str)
+
+    def __init__(self, pairs: "list[tuple[str, str]]") -> None:
+        self._pairs = pairs
+
+    if TYPE_CHECKING:
+
+        @overload
+        def get(self, name: str) -> str | None: ...
+        @overload
+        def get(self, name: str, default: D) -> str | D: ...
+
+    def get(self, name: str, default: "D | None" = None) -> "str | D | None":
+        """Return the first value, or `default`."""
+        key = self._key
+        wanted = key(name)
+        for given, value in self._pairs:
+            if key(given) == wanted:
+                return value
+        return default
+
+    def all(self, name: str) -> "list[str]":
+        """Return every value of this name, in order."""
+        key = self._key
+        wanted = key(name)
+        return [value for given, value in self._pairs if key(given) == wanted]
+
+    def items(self) -> "list[tuple[str, str]]":
+        """Return every pair as it was given, in order."""
+        return list(self._pairs)
+
+    def __getitem__(self, name: str) -> str:
+        value = self.get(name)
+        if value is None:
+            raise KeyError(name)
+        return value
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and self.get(name) is not None
+
+    def __iter__(self) -> "Iterator[tuple[str, str]]":
+        return iter(self._pairs)
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def __repr__(self) -> str:
+        # Values may be credentials, so a repr in a log line shows names alone.
+        return f"<{type(self).__name__} {', '.join(name for name, _ in self._pairs)}>"
+
+
+class Headers(Pairs):
+    """Ordered headers of which one name may occur several times. Names compare without case."""
+
+    __slots__ = ()
+
+    _key = staticmethod(str.lower)
+
     def __init__(self, source: "HeaderSource" = None) -> None:
-        self._pairs: list[tuple[str, str]] = []
+        super().__init__([])
         if source is None:
             return
         pairs = source.items() if hasattr(source, "items") else source
@@ -56,55 +115,12 @@ class Headers:
         low = name.lower()
         self._pairs = [pair for pair in self._pairs if pair[0].lower() != low]
 
-    if TYPE_CHECKING:
-
-        @overload
-        def get(self, name: str) -> str | None: ...
-        @overload
-        def get(self, name: str, default: D) -> str | D: ...
-
-    def get(self, name: str, default: "D | None" = None) -> "str | D | None":
-        """Return the first value, or `default`."""
-        low = name.lower()
-        for key, value in self._pairs:
-            if key.lower() == low:
-                return value
-        return default
-
-    def all(self, name: str) -> "list[str]":
-        """Return every value of this name, in order."""
-        low = name.lower()
-        return [value for key, value in self._pairs if key.lower() == low]
-
-    def items(self) -> "list[tuple[str, str]]":
-        """Return every header as it was given, in order."""
-        return list(self._pairs)
-
-    def __getitem__(self, name: str) -> str:
-        value = self.get(name)
-        if value is None:
-            raise KeyError(name)
-        return value
-
-    def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and self.get(name) is not None
-
-    def __iter__(self) -> "Iterator[tuple[str, str]]":
-        return iter(self._pairs)
-
-    def __len__(self) -> int:
-        return len(self._pairs)
-
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Headers):
             return NotImplemented
         return [(k.lower(), v) for k, v in self._pairs] == [(k.lower(), v) for k, v in other._pairs]
 
     __hash__ = None  # type: ignore[assignment]  # mutable
-
-    def __repr__(self) -> str:
-        # Values may be credentials, so a repr in a log line shows names alone.
-        return f"<Headers {', '.join(name for name, _ in self._pairs)}>"
 
 
 def _text(value: object) -> str:
@@ -213,53 +229,10 @@ class Request(Event[T]):
         return f"<Request {self.method} {self.raw_path}>"
 
 
-class Query:
+class Query(Pairs):
     """Query parameters: ordered pairs of which one name may occur several times."""
 
-    __slots__ = ("_pairs",)
-
-    def __init__(self, pairs: "list[tuple[str, str]]") -> None:
-        self._pairs = pairs
-
-    if TYPE_CHECKING:
-
-        @overload
-        def get(self, name: str) -> str | None: ...
-        @overload
-        def get(self, name: str, default: D) -> str | D: ...
-
-    def get(self, name: str, default: "D | None" = None) -> "str | D | None":
-        """Return the first value, or `default`."""
-        for key, value in self._pairs:
-            if key == name:
-                return value
-        return default
-
-    def all(self, name: str) -> "list[str]":
-        """Return every value of this name, in order."""
-        return [value for key, value in self._pairs if key == name]
-
-    def items(self) -> "list[tuple[str, str]]":
-        """Return every pair, in order."""
-        return list(self._pairs)
-
-    def __getitem__(self, name: str) -> str:
-        value = self.get(name)
-        if value is None:
-            raise KeyError(name)
-        return value
-
-    def __contains__(self, name: object) -> bool:
-        return any(key == name for key, _ in self._pairs)
-
-    def __iter__(self) -> "Iterator[tuple[str, str]]":
-        return iter(self._pairs)
-
-    def __len__(self) -> int:
-        return len(self._pairs)
-
-    def __repr__(self) -> str:
-        return f"<Query {', '.join(name for name, _ in self._pairs)}>"
+    __slots__ = ()
 
 
 #: The attributes whose two words are written as one.
