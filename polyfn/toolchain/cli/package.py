@@ -10,7 +10,7 @@ import click
 
 from polyfn.toolchain.cli.options import json_option, option, target_option
 from polyfn.toolchain.cli.output import Output
-from polyfn.toolchain.errors import UsageError
+from polyfn.toolchain.errors import ArtifactError, UsageError
 
 if TYPE_CHECKING:
     from polyfn.toolchain.provider import Arch, Artifact
@@ -129,7 +129,10 @@ def _change(artifact: Artifact) -> dict[str, Any] | None:
     """What differs from the previous build, remembered for the next; None for the first."""
     from polyfn.toolchain.report import difference, examine, history
 
-    report = examine.examine(artifact.path)
+    try:
+        report = examine.examine(artifact.path)
+    except ArtifactError:
+        return None  # a plugin's own format
     before = history.previous(report)
     history.remember(report)
     return None if before is None else difference.difference(before, report).model_dump(mode="json")
@@ -137,9 +140,9 @@ def _change(artifact: Artifact) -> dict[str, Any] | None:
 
 def _told(change: dict[str, Any]) -> str:
     """The size and the largest changes in one line."""
-    from polyfn.toolchain.report.quantities import signed
+    from polyfn.toolchain.report.quantities import signed, size_text
 
-    size = signed(change["size"]) if change["size"] is not None else "size unknown"
+    size = signed(size_text(change["size"] if change["size"] is not None else change["unpacked"]))
     return "; ".join([size, *(f"{one['name']} {one['change']}" for one in change["changes"][:3])])
 
 

@@ -57,6 +57,15 @@ def test_as_json(project):
     assert artifact["change"] is None
 
 
+def test_what_changed_since_the_previous_build_is_told(project):
+    command = ("package", "one.py", "--target", "box", "--interpreter", "platform")
+    assert "since the previous build" not in project.polyfn(*command).stderr
+    (project.root / "one.py").write_text(ONE + "# " + "longer " * 1000 + "\n")
+    done = project.polyfn(*command)
+    assert done.returncode == 0, done.stderr
+    assert "amd64, since the previous build: +" in done.stderr
+
+
 def test_the_hooks_around_packaging(project):
     project.install("scanner", {"cli_scanner": HOOKS}, plugins={"scanner": "cli_scanner"})
     done = project.polyfn("package", "one.py", "--target", "box", "--interpreter", "platform")
