@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from polyfn.toolchain.bundle import dependencies, digests, identity
+from polyfn.toolchain.bundle import compiler, dependencies, digests, identity
 from polyfn.toolchain.bundle.assemble import Kept, Plan, assemble, install_dependencies, stage
 from polyfn.toolchain.bundle.find import base_executable, default_python, minor
 from polyfn.toolchain.bundle.requirements import Requirements
@@ -67,7 +67,11 @@ class Line:
         assert plan.interpreter is not None
         told = identity.interpreter(plan.interpreter, arch=plan.arch, python=plan.python, cache=plan.cache)
         site, pins = self.resolver.wanted(plan.requirements, self._target(plan, told.python))
-        return Kept(self.store, told.python, told.digest, site, pins, identity.compiler(told.python))
+        chosen = compiler.choose(
+            told.version, arch=plan.arch, source=plan.interpreter, program=told.program, cache=plan.cache,
+            log=self.log, refresh=self.store.refresh,
+        )  # fmt: skip
+        return Kept(self.store, told.python, told.digest, site, pins, chosen)
 
     def _target(self, plan: Plan, python: str) -> dependencies.Target:
         return dependencies.Target(python, plan.platform)
@@ -214,7 +218,7 @@ class Line:
             keep=plan.project.settings.keep,
             prune=plan.project.settings.prune,
             python=plan.python,
-            compiler=kept.compiler,
+            compiler=kept.build,
             site=kept.site,
             epoch=self.epoch,
         )

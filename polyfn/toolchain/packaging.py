@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from polyfn.toolchain import checks, choices, gates
-from polyfn.toolchain.bundle import bytecode, identity, requirements
+from polyfn.toolchain.bundle import bytecode, requirements
+from polyfn.toolchain.bundle import interpreter as interpreters
 from polyfn.toolchain.bundle.assemble import Kept, Plan
-from polyfn.toolchain.bundle.interpreter import refuse_foreign_host
 from polyfn.toolchain.bundle.store import Store
 from polyfn.toolchain.cache import cache_folder
 from polyfn.toolchain.interrupts import parallel
@@ -80,7 +80,7 @@ def plan(request: PackageRequest, log: Log, plugins: Plugins) -> list[Plan]:
     platforms = choices.platforms(provider, request.archs)
     interpreter = choices.interpreter(project, request.interpreter)
     for platform in platforms:
-        refuse_foreign_host(interpreter, platform.arch)
+        interpreters.refuse_foreign_host(interpreter, platform.arch)
     first = Plan(
         project=project,
         provider=provider,
@@ -97,7 +97,7 @@ def plan(request: PackageRequest, log: Log, plugins: Plugins) -> list[Plan]:
             first,
             arch=platform.arch,
             platform=platform,
-            interpreter=identity.choose(
+            interpreter=interpreters.choose(
                 interpreter, arch=platform.arch, python=first.python, cache=first.cache,
                 refresh=request.refresh, log=log,
             ),

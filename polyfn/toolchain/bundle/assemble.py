@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 import polyfn
 from polyfn.toolchain.bundle import bytecode, dependencies, digests, pack, ships, start
+from polyfn.toolchain.bundle.compiler import Compiler
 from polyfn.toolchain.bundle.interpreter import Interpreter, complete, install
 from polyfn.toolchain.bundle.requirements import Requirements
 from polyfn.toolchain.bundle.script import start_script
@@ -51,8 +52,13 @@ class Kept:
     interpreter: str | None = None
     site: str | None = None
     pins: str = ""
-    #: What stands for the Python that compiles.
-    compiler: str = ""
+    #: What compiles; None for a bundle without bytecode.
+    compiler: Compiler | None = None
+
+    @property
+    def build(self) -> str | None:
+        """What stands for the bytes that the compiler writes."""
+        return self.compiler.build if self.compiler is not None else None
 
 
 def stage(project: Project, provider: Provider, root: Path, *, out: Path | None) -> None:
@@ -78,7 +84,7 @@ def assemble(
         log(f"{library} was not found on this machine: what needs it will not load")
     _write(plan, manifest, root, interpreter, installed)
     if interpreter.source != "linked":
-        _compile(root, interpreter, kept, log)
+        _compile(root, kept, log)
         _pack(plan, manifest, root, interpreter)
     return Bundle(root, plan.arch, interpreter.python, interpreter.source, interpreter.command, installed)
 
@@ -92,12 +98,12 @@ def _interpreter(plan: Plan, root: Path, kept: Kept, log: Callable[[str], None])
             keep=plan.project.settings.keep, prune=plan.project.settings.prune,
         )  # fmt: skip
         if (root / "python").is_dir():
-            bytecode.compile_tree(root, made, log, (("python",),))
+            bytecode.compile_tree(root, kept.compiler, log, (("python",),))
         return asdict(made)
 
     named = kept.interpreter
     key = named and digests.key(
-        interpreter=named, arch=plan.arch, compiler=kept.compiler, polyfn=digests.code("polyfn"),
+        interpreter=named, arch=plan.arch, compiler=kept.build, polyfn=digests.code("polyfn"),
         keep=plan.project.settings.keep, prune=plan.project.settings.prune,
     )  # fmt: skip
     # `platform` and `linked` put nothing into the bundle.
@@ -132,15 +138,16 @@ def install_dependencies(
     return dict(kept.store.once("sites", kept.site, site, make)["distributions"])
 
 
-def _compile(root: Path, interpreter: Interpreter, kept: Kept, log: Callable[[str], None]) -> None:
+def _compile(root: Path, kept: Kept, log: Callable[[str], None]) -> None:
     """Compile the dependencies, from the store if that was done before, and the code."""
     key = kept.site and digests.key(
-        site=kept.site, compiler=kept.compiler, interpreter=kept.interpreter, polyfn=digests.code("polyfn")
-    )
+        site=kept.site, compiler=kept.build, interpreter=kept.interpreter,
+        polyfn=digests.code("polyfn"),
+    )  # fmt: skip
     shares: list[tuple[str, ...]] = [("app", "runtime")]
     if kept.store.take("bytecode", key, root / "site") is None:
         shares.append(("site",))
-    done = bytecode.compile_tree(root, interpreter, log, shares)
+    done = bytecode.compile_tree(root, kept.compiler, log, shares)
     if done and len(shares) > 1 and key is not None and (root / "site").is_dir():
         with tempfile.TemporaryDirectory(prefix="polyfn-") as folder:
             for path in (root / "site").rglob("*.pyc"):

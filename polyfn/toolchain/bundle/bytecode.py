@@ -1,4 +1,4 @@
-"""Bytecode for a bundle, made by a Python of the target's version where this machine has one."""
+"""Bytecode for a bundle, made by whichever Python `compiler.choose` found for it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from polyfn.toolchain.bundle import stdlib
-from polyfn.toolchain.bundle.find import base_executable, host_arch
-from polyfn.toolchain.bundle.interpreter import Interpreter
-from polyfn.toolchain.errors import InternalError, InterpreterError
+from polyfn.toolchain.bundle.compiler import Compiler
+from polyfn.toolchain.bundle.find import minor
+from polyfn.toolchain.errors import InternalError
 from polyfn.toolchain.interrupts import tracked
 
 _SCRIPT = Path(__file__).with_name("compiling.py")
@@ -19,27 +19,22 @@ _SCRIPT = Path(__file__).with_name("compiling.py")
 
 def compile_tree(
     root: Path,
-    interpreter: Interpreter,
+    compiler: Compiler | None,
     log: Callable[[str], None],
     shares: Sequence[tuple[str, ...]],
 ) -> bool:
     """Compile folders under a bundle's root, each share in its own process; return whether it was done.
 
-    Sources are kept: tracebacks show them. Without bytecode a bundle runs all the same, but starts
-    more slowly, so `log` is told in one line.
+    Sources are kept: tracebacks show them. Without a compiler nothing is done: a bundle runs all the
+    same, but starts more slowly.
     """
-    command = _compiler(root, interpreter)
-    if command is None:
-        log(
-            f"no bytecode for {interpreter.arch}: this machine has no Python {interpreter.python} "
-            f"(uv python install {interpreter.python}); cold starts will be slower"
-        )
+    if compiler is None:
         return False
     with ThreadPoolExecutor(len(shares)) as pool:
-        for skipped in list(pool.map(lambda share: _compile(command, root, share), shares)):
+        for skipped in list(pool.map(lambda share: _compile(compiler.program, root, share), shares)):
             for name in skipped:
                 if name.startswith("app/"):
-                    log(f"{name} is not Python {interpreter.python}: carried without bytecode")
+                    log(f"{name} is not Python {minor(compiler.version)}: carried without bytecode")
     if ("python",) in shares:
         stdlib.drop_sources(root / "python")
     return True
@@ -57,34 +52,14 @@ def keep(*trees: Path) -> None:
                 file.write((1).to_bytes(4, "little") + bytes(8))
 
 
-def _compiler(root: Path, interpreter: Interpreter) -> list[str] | None:
-    """The bundle's own interpreter if it runs here, else one of the same minor version."""
-    own = [str(root / part) if "/" in part else part for part in interpreter.command]
-    if interpreter.source in ("managed", "archive") and interpreter.arch == host_arch() and _runs(own):
-        return own
-    try:
-        return [base_executable(interpreter.python)]
-    except InterpreterError:
-        return None
-
-
-def _runs(command: list[str]) -> bool:
-    try:
-        return (
-            subprocess.run([*command, "-I", "-S", "-c", ""], capture_output=True, check=False).returncode == 0
-        )
-    except OSError:
-        return False
-
-
-def _compile(command: list[str], root: Path, share: tuple[str, ...]) -> list[str]:
+def _compile(program: str, root: Path, share: tuple[str, ...]) -> list[str]:
     folders = [folder for folder in share if (root / folder).is_dir()]
     # Columns are for underlining a source, and the library's are not carried: a quarter of its bytecode.
     ranges = ["-X", "no_debug_ranges"] if share == ("python",) else []
     with (
         subprocess.Popen(
             # -B: the interpreter's own imports leave no bytecode behind. No -I, which ignores the hash seed.
-            [*command, *ranges, "-B", "-S", "-s", "-P", "-W", "ignore", str(_SCRIPT), str(root), *folders],
+            [program, *ranges, "-B", "-S", "-s", "-P", "-W", "ignore", str(_SCRIPT), str(root), *folders],
             env={"PYTHONHASHSEED": "0", "PATH": os.environ.get("PATH", os.defpath)},
             cwd=root,
             stdin=subprocess.DEVNULL,

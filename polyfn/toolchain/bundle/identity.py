@@ -3,73 +3,39 @@
 from __future__ import annotations
 
 import functools
-import os
 import shutil
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from polyfn.toolchain.bundle import archive, digests, host, libraries, managed, prune
-from polyfn.toolchain.bundle import interpreter as interpreters
-from polyfn.toolchain.bundle.find import base_executable, default_python, host_arch, minor
-from polyfn.toolchain.errors import InterpreterError
+from polyfn.toolchain.bundle.find import default_python, host_arch, minor
 from polyfn.toolchain.provider import Arch
-
-Log = Callable[[str], None]
-
-#: Seconds for which it is remembered that uv could not fetch an interpreter: trying costs seconds.
-MEMORY = 600
-
-
-def choose(
-    source: str | None, *, arch: Arch, python: str | None, cache: Path, refresh: bool, log: Log
-) -> str:
-    """Return the source to install from, as `interpreter.choose`, which is not asked twice in vain."""
-    if source is not None or arch != host_arch():
-        return interpreters.choose(source, arch=arch, python=python, cache=cache, log=log)
-    about = {
-        name: value for name, value in os.environ.items() if name.startswith("UV_") or "proxy" in name.lower()
-    }
-    note = cache / "unavailable" / digests.key(arch=arch, python=python or default_python(), about=about)
-    try:
-        if not refresh and time.time() - note.stat().st_mtime < MEMORY:
-            log(note.read_text(encoding="utf-8"))
-            return "host"
-    except OSError:
-        pass
-    said: list[str] = []
-    chosen = interpreters.choose(source, arch=arch, python=python, cache=cache, log=said.append)
-    for line in said:
-        log(line)
-    if chosen == "host" and said:
-        _remember(note, said[-1])
-    return chosen
-
-
-def _remember(note: Path, line: str) -> None:
-    try:
-        note.parent.mkdir(parents=True, exist_ok=True)
-        part = note.with_name(f"{note.name}.{os.getpid()}")
-        part.write_text(line, encoding="utf-8")
-        part.replace(note)
-    except OSError:
-        pass
 
 
 @dataclass(frozen=True)
 class Identity:
-    """An interpreter's minor version, and a digest that stands for its content; None where nothing can."""
+    """An interpreter, before it goes into a bundle.
 
-    python: str
+    `version` is `3.x.y`, or `3.x` where the platform has its own. `digest` stands for its content,
+    None where nothing can; `program` is its executable, None where it stays where it is.
+    """
+
+    version: str
     digest: str | None
+    program: Path | None = None
+
+    @property
+    def python(self) -> str:
+        """The minor version."""
+        return minor(self.version)
 
 
 def interpreter(source: str, *, arch: Arch, python: str | None, cache: Path) -> Identity:
     """Tell which interpreter a source gives. Raises InterpreterError where there is none."""
     if source == "linked":
-        return Identity(minor(python or default_python()), None)
+        return Identity(python or default_python(), None)
     if source == "platform":
         return Identity(minor(python or default_python()), "platform")
     if source == "host":
@@ -79,15 +45,7 @@ def interpreter(source: str, *, arch: Arch, python: str | None, cache: Path) -> 
     tree = archive.find(folder, arch, python, called)
     # An archive's folder is named by its digest; that of a managed build only by its version.
     content = digests.file(tree.program) if source == "managed" else called
-    return Identity(tree.python, digests.key(folder=folder.name, content=content))
-
-
-def compiler(python: str | None) -> str:
-    """Return what stands for the Python on this machine that would compile for a version, or none."""
-    try:
-        return version(base_executable(python))
-    except InterpreterError:
-        return "none"
+    return Identity(tree.version, digests.key(folder=folder.name, content=content), tree.program)
 
 
 @functools.cache
@@ -107,7 +65,7 @@ def _host(python: str | None) -> Identity:
         dynload=digests.tree(outer) if (outer := facts.dynload) and outer.parent != facts.stdlib else None,
         libraries=_libraries(facts.executable), strip=shutil.which("strip"),
     )  # fmt: skip
-    return Identity(facts.python, digest)
+    return Identity(facts.version, digest, facts.executable)
 
 
 def _kept(folder: Path, prefix: str, python: str) -> Iterator[tuple[str, Path]]:

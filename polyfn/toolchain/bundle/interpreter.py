@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from polyfn.toolchain.bundle import archive, elf, host, managed, places
+from polyfn.toolchain.bundle import archive, elf, host, managed, places, unavailable
 from polyfn.toolchain.bundle import prune as pruning
 from polyfn.toolchain.bundle.find import default_python, host_arch, minor
 from polyfn.toolchain.errors import InterpreterError
@@ -51,7 +51,13 @@ class Interpreter:
 
 
 def choose(
-    source: str | None, *, arch: Arch, python: str | None, cache: Path, log: Callable[[str], None]
+    source: str | None,
+    *,
+    arch: Arch,
+    python: str | None,
+    cache: Path,
+    log: Callable[[str], None],
+    refresh: bool = False,
 ) -> str:
     """Return the source to install from: the given one, or the default.
 
@@ -60,11 +66,13 @@ def choose(
     """
     if source is not None:
         return source
-    try:
+    if arch != host_arch():
         managed.fetch(arch, python, cache)
+        return "managed"
+    try:
+        with unavailable.remembered(arch, python, cache, refresh=refresh):
+            managed.fetch(arch, python, cache)
     except InterpreterError as error:
-        if arch != host_arch():
-            raise
         log(f"using this machine's own Python: {error.message}")
         return "host"
     return "managed"

@@ -1,16 +1,16 @@
 """The runtime's pack: imports from it are as from files."""
 
 import json
+import platform
 import subprocess
 import sys
 
 import pytest
 
 from polyfn.toolchain.bundle import bytecode, pack, ships, stdlib
-from polyfn.toolchain.bundle.interpreter import Interpreter
-from tests import parts
+from polyfn.toolchain.bundle.compiler import Compiler
 
-HERE = Interpreter("linked", "3.11.0", None, (sys.executable,), parts.HOST)
+HERE = Compiler(sys.executable, platform.python_version(), sys.version)
 RUNTIME = '''
 """A provider's runtime that tells what it sees."""
 import sys

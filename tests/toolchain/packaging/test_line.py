@@ -134,6 +134,8 @@ def test_templates_that_are_no_python_are_carried_as_they_are(made, log):
 def test_a_python_that_is_not_here_costs_one_line(made, log, monkeypatch, tmp_path):
     from polyfn.toolchain.bundle import find
 
+    (tmp_path / "none.json").write_text("{}")
+    monkeypatch.setenv("UV_PYTHON_DOWNLOADS_JSON_URL", (tmp_path / "none.json").as_uri())
     monkeypatch.setattr(find, "_ask_uv", lambda _: None)
     version = "3.14" if PYTHON != "3.14" else "3.13"
     tree = made({"hello.py": HELLO}, "hello.py", python=version)

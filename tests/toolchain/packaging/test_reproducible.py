@@ -79,7 +79,7 @@ def test_bytecode_tells_of_its_source_alone(tmp_path):
         for name, text in (("a", other), ("b", source)):
             (tmp_path / turn / name).mkdir(parents=True)
             (tmp_path / turn / name / f"{name}.py").write_text(text)
-        bytecode._compile([sys.executable], tmp_path / turn, tuple(folders))
+        bytecode._compile(sys.executable, tmp_path / turn, tuple(folders))
     found = [next((tmp_path / turn / "b").rglob("*.pyc")).read_bytes() for turn in ("one", "two", "three")]
     assert found[0] == found[1] == found[2]
 
