@@ -37,9 +37,9 @@ def _code(project: Project, out: Path | None) -> Iterator[tuple[Path, str]]:
     for path in _walk(project.base, out):
         name = path.relative_to(project.base).as_posix()
         top = name.partition("/")[0]
-        if top in _TOP and top not in modules:
+        if _for_development(name) and top not in modules:
             continue
-        if not any(part.startswith(".") or part.endswith(".egg-info") for part in name.split("/")):
+        if not any(part.startswith(".") for part in name.split("/")):
             yield path, name
 
 
@@ -62,10 +62,18 @@ def _kept_home(path: Path, root: Path, out: Path | None, pattern: str) -> bool:
     inside = path.relative_to(root)
     if any(_pruned(root / folder, out) for folder in inside.parents if folder.name):
         return True
+    # Nor for build outputs and tests: who wants them names them, `tests/golden.json`.
+    if _for_development(inside.as_posix()) and Path(pattern).parts[0] in ("*", "**"):
+        return True
     # Credentials hide (.netrc, .npmrc, .aws/): who wants a hidden file names it, `.well-known/**`.
     if any(part.startswith(".") for part in inside.parts) and not _names_hidden(pattern):
         return True
     return path.name.startswith(".env") and not Path(pattern).name.startswith(".env")
+
+
+def _for_development(name: str) -> bool:
+    parts = name.split("/")
+    return parts[0] in _TOP or any(part.endswith(".egg-info") for part in parts)
 
 
 def _names_hidden(pattern: str) -> bool:

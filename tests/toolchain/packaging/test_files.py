@@ -63,12 +63,27 @@ def test_exclude_has_the_last_word(write):
 
 
 def test_a_wildcard_is_no_wish_for_secrets(write):
-    root = project(write, "include = ['**/*']", files=HOME)
+    root = project(write, "include = ['**/*']", files=[*HOME, "README.md"])
     carried = names(root)
-    assert "tests/test_app.py" in carried
+    assert "README.md" in carried
     hidden = [name for name in carried if any(part.startswith(".") for part in name.split("/"))]
     assert not hidden
     assert not [name for name in carried if "venv" in name or name.startswith("deep/own")]
+
+
+@pytest.mark.parametrize("pattern", ["**", "**/*", "*", "*/*"])
+def test_a_wildcard_is_no_wish_for_build_outputs_and_tests(write, pattern):
+    files = ["dist/old.zip", "build/lib/x.py", "tests/test_app.py", "app.egg-info/PKG-INFO", "data/x"]
+    carried = names(project(write, f"include = ['{pattern}']", files=files))
+    assert "data/x" in carried
+    assert not {"dist", "build", "tests", "app.egg-info"} & {name.partition("/")[0] for name in carried}
+
+
+@pytest.mark.parametrize("pattern", ["tests/*.json", "tests", "te*/**", "dist/*.js"])
+def test_build_outputs_and_tests_that_are_named_travel(write, pattern):
+    files = ["tests/golden.json", "dist/app.js"]
+    named = "dist/app.js" if pattern.startswith("dist") else "tests/golden.json"
+    assert named in names(project(write, f"include = ['{pattern}']", files=files))
 
 
 def test_a_hidden_folder_that_is_named_travels(write):
