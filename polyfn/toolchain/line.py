@@ -65,7 +65,7 @@ class Line:
     def kept(self, plan: Plan) -> Kept:
         """Find the names under which a bundle's parts are in the store. Raises what resolving raises."""
         assert plan.interpreter is not None
-        told = identity.interpreter(plan.interpreter, arch=plan.arch, python=plan.python, cache=plan.cache)
+        told = identity.interpreter(plan.interpreter, arch=plan.arch, python=plan.python, store=self.store)
         site, pins = self.resolver.wanted(plan.requirements, self._target(plan, told.python))
         chosen = compiler.choose(
             told.version, arch=plan.arch, source=plan.interpreter, program=told.program, cache=plan.cache,

@@ -40,13 +40,14 @@ def preview(request: PackageRequest, *, log: Log, plugins: Plugins) -> list[Prev
     Modules are not imported, so what binding adds (pydantic) is told only if the project names it.
     """
     plans = plan(request, log, plugins)
-    resolver = Resolver(Store(cache_folder(), log, request.refresh))
-    return [_one(one, request, resolver) for one in plans]
+    store = Store(cache_folder(), log, request.refresh)
+    resolver = Resolver(store)
+    return [_one(one, request, resolver, store) for one in plans]
 
 
-def _one(one: Plan, request: PackageRequest, resolver: Resolver) -> Preview:
+def _one(one: Plan, request: PackageRequest, resolver: Resolver, store: Store) -> Preview:
     assert one.interpreter is not None
-    told = identity.interpreter(one.interpreter, arch=one.arch, python=one.python, cache=one.cache)
+    told = identity.interpreter(one.interpreter, arch=one.arch, python=one.python, store=store)
     target = Target(told.python, one.platform)
     wanted = requirements.read(one.project)
     settings = one.project.settings

@@ -127,10 +127,10 @@ def _write_sboms(artifacts: list[Artifact], output: Output) -> None:
 
 def _change(artifact: Artifact) -> dict[str, Any] | None:
     """What differs from the previous build, remembered for the next; None for the first."""
-    from polyfn.toolchain.report import difference, examine, history
+    from polyfn.toolchain.report import difference, history, kept
 
     try:
-        report = examine.examine(artifact.path)
+        report = kept.report(artifact)
     except ArtifactError:
         return None  # a plugin's own format
     before = history.previous(report)
