@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any
 
+from polyfn.toolchain import progress
 from polyfn.toolchain.bundle import digests
 from polyfn.toolchain.bundle.store import Store
 from polyfn.toolchain.project import Project
@@ -29,7 +30,8 @@ def verified(
     )
     notes: dict[str, Any] | None = store.notes("findings", key)
     if notes is None:
-        notes = {"findings": _verify(artifact, provider)}
+        with progress.step("verifying", artifact.arch):
+            notes = {"findings": _verify(artifact, provider)}
         store.put("findings", key, None, notes)
     findings = [one for one in notes["findings"] if one["code"] not in ignore]
     for one in findings:
