@@ -10,6 +10,7 @@ import click
 
 from polyfn.toolchain.cli.options import json_option, option, target_option
 from polyfn.toolchain.cli.output import Output
+from polyfn.toolchain.cli.progress import shown
 from polyfn.toolchain.errors import ArtifactError, UsageError
 
 if TYPE_CHECKING:
@@ -64,10 +65,12 @@ def command(
         from polyfn.toolchain.cli import previews
         from polyfn.toolchain.preview import preview
 
-        found = preview(request, log=output.say, plugins=plugins)
+        with shown(output):
+            found = preview(request, log=output.say, plugins=plugins)
         previews.show(output, found, explain=explain, dry_run=dry_run)
         return
-    artifacts = packaging.package(request, log=output.say, plugins=plugins)
+    with shown(output):
+        artifacts = packaging.package(request, log=output.say, plugins=plugins)
     if with_sbom:
         _write_sboms(artifacts, output)
     changes = [_change(artifact) for artifact in artifacts]
