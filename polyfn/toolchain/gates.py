@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from polyfn.toolchain import progress
 from polyfn.toolchain.bundle import digests
 from polyfn.toolchain.bundle.store import Store
 from polyfn.toolchain.project import Project
 from polyfn.toolchain.provider import Artifact, Provider
+
+if TYPE_CHECKING:
+    from polyfn.toolchain.report.examine import Examiner
 
 Log = Callable[[str], None]
 
@@ -50,14 +53,15 @@ def _verify(artifact: Artifact, provider: Provider) -> list[dict[str, Any]]:
     return [finding.describe() for finding in verify(artifact.path, provider, arch=artifact.arch)]
 
 
-def within_budget(artifact: Artifact, project: Project, log: Log) -> None:
+def within_budget(artifact: Artifact, project: Project, log: Log, examiner: Examiner | None = None) -> None:
     """Hold the artifact against `[tool.polyfn.budget]`. Raises BudgetError, which names the culprits."""
     limits = project.settings.budget
     if not limits.model_dump(exclude_none=True):
         return
     from polyfn.toolchain.report import budget, difference, examine, history
 
-    report = examine.examine(artifact.path, imports=budget.wants_imports(limits))
+    examiner = examiner or examine.Examiner()
+    report = examiner.report(artifact, imports=budget.wants_imports(limits))
     before = history.previous(report)
     change = difference.difference(before, report) if before is not None else None
     for line in budget.check_budget(limits, report, change):

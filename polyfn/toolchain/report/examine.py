@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from polyfn.toolchain import progress
 from polyfn.toolchain.errors import ArtifactError
 from polyfn.toolchain.manifest import ArtifactManifest
+from polyfn.toolchain.provider import Artifact
 from polyfn.toolchain.report import imports as measuring
 from polyfn.toolchain.report.contents import Contents, contents
 from polyfn.toolchain.report.distributions import Distribution, distributions
@@ -48,6 +49,23 @@ def examine(path: Path, *, imports: bool = False) -> Report:
         imports=measured,
         not_measured=reason,
     )
+
+
+class Examiner:
+    """Examines the artifacts of one build: each once, whoever asks. `imports` measures for all who do."""
+
+    def __init__(self, *, imports: bool = False) -> None:
+        self._imports = imports
+        self._known: dict[tuple[str, bool], Report] = {}
+
+    def report(self, artifact: Artifact, *, imports: bool = False) -> Report:
+        """Return the report of an artifact, with its imports if anybody wants them. Raises ArtifactError."""
+        # By its name: where it lies is another place before it is published.
+        name, wanted = artifact.path.name, imports or self._imports
+        known = self._known.get((name, True)) or self._known.get((name, wanted))
+        if known is None:
+            known = self._known[name, wanted] = examine(artifact.path, imports=wanted)
+        return known
 
 
 def manifest_of(opened: Contents, name: str) -> ArtifactManifest | None:
