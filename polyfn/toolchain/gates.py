@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from polyfn.toolchain import progress
 from polyfn.toolchain.bundle import digests
 from polyfn.toolchain.bundle.store import Store
 from polyfn.toolchain.project import Project
 from polyfn.toolchain.provider import Artifact, Provider
+
+if TYPE_CHECKING:
+    from polyfn.toolchain.report.examiner import Examiner
 
 Log = Callable[[str], None]
 
@@ -29,7 +33,8 @@ def verified(
     )
     notes: dict[str, Any] | None = store.notes("findings", key)
     if notes is None:
-        notes = {"findings": _verify(artifact, provider)}
+        with progress.step("verifying", artifact.arch):
+            notes = {"findings": _verify(artifact, provider)}
         store.put("findings", key, None, notes)
     findings = [one for one in notes["findings"] if one["code"] not in ignore]
     for one in findings:
@@ -48,14 +53,16 @@ def _verify(artifact: Artifact, provider: Provider) -> list[dict[str, Any]]:
     return [finding.describe() for finding in verify(artifact.path, provider, arch=artifact.arch)]
 
 
-def within_budget(artifact: Artifact, project: Project, log: Log) -> None:
+def within_budget(artifact: Artifact, project: Project, log: Log, examiner: Examiner | None = None) -> None:
     """Hold the artifact against `[tool.polyfn.budget]`. Raises BudgetError, which names the culprits."""
     limits = project.settings.budget
     if not limits.model_dump(exclude_none=True):
         return
-    from polyfn.toolchain.report import budget, difference, examine, history
+    from polyfn.toolchain.report import budget, difference, history
+    from polyfn.toolchain.report.examiner import Examiner
 
-    report = examine.examine(artifact.path, imports=budget.wants_imports(limits))
+    examiner = examiner or Examiner()
+    report = examiner.report(artifact, imports=budget.wants_imports(limits))
     before = history.previous(report)
     change = difference.difference(before, report) if before is not None else None
     for line in budget.check_budget(limits, report, change):

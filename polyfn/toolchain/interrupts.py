@@ -7,6 +7,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -42,7 +43,8 @@ def parallel(function: Callable[[T], R], items: Sequence[T]) -> list[R]:
     The first error is raised when all have ended; an interrupt ends what they wait for.
     """
     pool = ThreadPoolExecutor(max(1, len(items)))
-    futures = [pool.submit(function, item) for item in items]
+    # Each in a copy of this context: what is bound to it (who listens to progress) is so there as well.
+    futures = [pool.submit(copy_context().run, function, item) for item in items]
     try:
         return [future.result() for future in futures]
     except BaseException as error:

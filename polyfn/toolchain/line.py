@@ -10,6 +10,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from polyfn.toolchain import progress
 from polyfn.toolchain.bundle import compiler, dependencies, digests, identity
 from polyfn.toolchain.bundle.assemble import Kept, Plan, assemble, install_dependencies, stage
 from polyfn.toolchain.bundle.find import base_executable, default_python, minor
@@ -59,19 +60,23 @@ class Line:
 
     def stage(self, plan: Plan, out: Path | None) -> None:
         """Copy the code and the runtime. `out` is a directory that is never carried."""
-        stage(plan.project, plan.provider, self.staged, out=out)
-        self.digest = digests.tree(self.staged)
+        with progress.step("copying the code"):
+            stage(plan.project, plan.provider, self.staged, out=out)
+            self.digest = digests.tree(self.staged)
 
     def kept(self, plan: Plan) -> Kept:
         """Find the names under which a bundle's parts are in the store. Raises what resolving raises."""
         assert plan.interpreter is not None
-        told = identity.interpreter(plan.interpreter, arch=plan.arch, python=plan.python, store=self.store)
-        site, pins = self.resolver.wanted(plan.requirements, self._target(plan, told.python))
-        chosen = compiler.choose(
-            told.version, arch=plan.arch, source=plan.interpreter, program=told.program, cache=plan.cache,
-            log=self.log, refresh=self.store.refresh,
-        )  # fmt: skip
-        return Kept(self.store, told.python, told.digest, site, pins, chosen)
+        with progress.step("looking up what is kept", plan.arch):
+            told = identity.interpreter(
+                plan.interpreter, arch=plan.arch, python=plan.python, store=self.store
+            )
+            site, pins = self.resolver.wanted(plan.requirements, self._target(plan, told.python))
+            chosen = compiler.choose(
+                told.version, arch=plan.arch, source=plan.interpreter, program=told.program,
+                cache=plan.cache, log=self.log, refresh=self.store.refresh,
+            )  # fmt: skip
+            return Kept(self.store, told.python, told.digest, site, pins, chosen)
 
     def _target(self, plan: Plan, python: str) -> dependencies.Target:
         return dependencies.Target(python, plan.platform)
@@ -93,7 +98,8 @@ class Line:
                 self.log(line)
             return Manifest.model_validate(notes["manifest"]), None
         said: list[str] = []
-        manifest, site = self._collect(plan, python, version, said.append, stays)
+        with progress.step("reading the functions"):
+            manifest, site = self._collect(plan, python, version, said.append, stays)
         for line in said:
             self.log(line)
         notes = {"manifest": manifest.model_dump(mode="json"), "log": said}
@@ -162,7 +168,7 @@ class Line:
         """
         if kept.site is None or not plan.requirements or self.store.refresh or self._is_there(kept):
             return
-        with contextlib.suppress(ToolchainError):
+        with contextlib.suppress(ToolchainError), progress.step("preparing", plan.arch):
             place = self.folder / f"early-{plan.arch}"
             install_dependencies(plan.requirements, place, self._target(plan, kept.python), kept)
             shutil.rmtree(place, ignore_errors=True)
@@ -186,7 +192,8 @@ class Line:
             artifact = self._wrap(plan, kept, manifest, out, log)
             return {"artifact": {**asdict(artifact), "path": artifact.path.name}, "log": said}
 
-        notes = self.store.take("artifacts", key, out) or self.store.once("artifacts", key, out, make)
+        with progress.step("bundling", plan.arch):
+            notes = self.store.take("artifacts", key, out) or self.store.once("artifacts", key, out, make)
         for line in notes["log"]:
             log(line)  # what was said when it was made, here or by another process, is said again
         return Artifact(**{**notes["artifact"], "path": out / notes["artifact"]["path"]})
@@ -232,9 +239,12 @@ class Line:
         bundle = assemble(plan, manifest, self.staged, self.folder / plan.arch, kept, log=log)
         out.mkdir(parents=True, exist_ok=True)
         build = Build(plan.project.name, manifest, bundle, plan.settings, out, self.epoch, log)
-        self.hook.polyfn_before_package(build=build)
-        artifact = plan.provider.package(build)
-        self.hook.polyfn_after_package(artifact=artifact, build=build)
+        with progress.step("running hooks of plugins"):
+            self.hook.polyfn_before_package(build=build)
+        with progress.step("wrapping"):
+            artifact = plan.provider.package(build)
+        with progress.step("running hooks of plugins"):
+            self.hook.polyfn_after_package(artifact=artifact, build=build)
         return artifact
 
     def _python(self, plan: Plan) -> tuple[str, str]:

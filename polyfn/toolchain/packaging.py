@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from polyfn.toolchain import checks, choices, gates
 from polyfn.toolchain.bundle import bytecode, requirements
@@ -24,6 +25,9 @@ from polyfn.toolchain.plugins import Plugins
 from polyfn.toolchain.project import Project, load
 from polyfn.toolchain.provider import Arch, Artifact
 from polyfn.toolchain.publishing import MADE, gather, refuse_among_code, staging
+
+if TYPE_CHECKING:
+    from polyfn.toolchain.report.examiner import Examiner
 
 __all__ = ["EPOCH", "PackageRequest", "epoch", "inspect", "package", "quick"]
 
@@ -48,10 +52,15 @@ class PackageRequest:
 
 
 def package(
-    request: PackageRequest, *, log: Log = lambda _: None, plugins: Plugins | None = None
+    request: PackageRequest,
+    *,
+    log: Log = lambda _: None,
+    plugins: Plugins | None = None,
+    examiner: Examiner | None = None,
 ) -> list[Artifact]:
     """Make one artifact per architecture: all of them appear in `request.out`, or none.
 
+    `examiner` is asked where a budget has to be held, so that who asks it afterwards need not wait again.
     Raises PolyfnError for every known trouble.
     """
     plugins = plugins or Plugins(warn=log)
@@ -69,7 +78,7 @@ def package(
         for artifact in artifacts:
             if request.verify:
                 gates.verified(artifact, plans[0].provider, store, log, ignore=request.ignore)
-            gates.within_budget(artifact, plans[0].project, log)
+            gates.within_budget(artifact, plans[0].project, log, examiner)
         return gather(artifacts, staged, request.out)
 
 

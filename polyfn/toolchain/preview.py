@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from polyfn.toolchain import progress
 from polyfn.toolchain.bundle import explain, identity, interpreter, requirements
 from polyfn.toolchain.bundle.assemble import Plan
 from polyfn.toolchain.bundle.dependencies import Target
@@ -42,7 +43,11 @@ def preview(request: PackageRequest, *, log: Log, plugins: Plugins) -> list[Prev
     plans = plan(request, log, plugins)
     store = Store(cache_folder(), log, request.refresh)
     resolver = Resolver(store)
-    return [_one(one, request, resolver, store) for one in plans]
+    previews = []
+    for one in plans:
+        with progress.step("choosing what goes in", one.arch):
+            previews.append(_one(one, request, resolver, store))
+    return previews
 
 
 def _one(one: Plan, request: PackageRequest, resolver: Resolver, store: Store) -> Preview:

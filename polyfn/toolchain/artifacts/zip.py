@@ -22,6 +22,7 @@ from typing import BinaryIO
 
 import deflate
 
+from polyfn.toolchain import progress
 from polyfn.toolchain.artifacts.paths import inside, unsafe
 from polyfn.toolchain.errors import ArtifactError
 
@@ -64,8 +65,7 @@ def write_zip(tree: Path, out: Path, *, epoch: int, kept: Path | None = None) ->
     try:
         with part.open("wb") as file:
             writer = _Writer(file, time.gmtime(min(max(epoch, _EARLIEST), _LATEST))[:6])
-            for name, path in _walk(tree):
-                writer.add(name, *_content(name, path), kept)
+            _add(writer, list(_walk(tree)), kept)
             writer.finish()
         part.replace(out)
     finally:
@@ -73,6 +73,15 @@ def write_zip(tree: Path, out: Path, *, epoch: int, kept: Path | None = None) ->
     with out.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return Zipped(digest, out.stat().st_size, writer.unpacked, writer.files)
+
+
+def _add(writer: _Writer, entries: list[tuple[str, Path]], kept: Path | None) -> None:
+    total = sum(path.lstat().st_size for _, path in entries)
+    with progress.step("compressing", total=total) as step:
+        for name, path in entries:
+            mode, data = _content(name, path)
+            writer.add(name, mode, data, kept)
+            step.advance(len(data))
 
 
 class _Writer:

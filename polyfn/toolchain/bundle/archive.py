@@ -21,6 +21,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 from urllib.parse import unquote, urlsplit
 
+from polyfn.toolchain import progress
 from polyfn.toolchain.artifacts.paths import unsafe
 from polyfn.toolchain.bundle import elf
 from polyfn.toolchain.cache import room
@@ -109,8 +110,13 @@ def _download(url: str, file: IO[bytes]) -> None:
     try:
         with httpx.stream("GET", url, follow_redirects=True, timeout=60) as reply:
             reply.raise_for_status()
-            for chunk in reply.iter_bytes():
-                file.write(chunk)
+            size = reply.headers.get("content-length", "")
+            with progress.step(
+                f"fetching {name(url)}", total=int(size) if size.isdecimal() else None
+            ) as step:
+                for chunk in reply.iter_bytes():
+                    file.write(chunk)
+                    step.done = reply.num_bytes_downloaded
         file.flush()
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise InterpreterError(
@@ -132,7 +138,7 @@ def _unpack(file: Path, called: str, target: Path) -> None:
         )
     staged = Path(tempfile.mkdtemp(dir=target.parent, prefix="unpack-"))
     try:
-        with tarfile.open(file) as archive:
+        with progress.step(f"unpacking {called}"), tarfile.open(file) as archive:
             _extract(archive, staged)
     except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError, KeyError) as error:
         raise InterpreterError(

@@ -11,6 +11,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 import polyfn
+from polyfn.toolchain import progress
 from polyfn.toolchain.bundle import bytecode, dependencies, digests, pack, ships, start
 from polyfn.toolchain.bundle.compiler import Compiler
 from polyfn.toolchain.bundle.interpreter import Interpreter, complete, install
@@ -80,7 +81,9 @@ def assemble(
     if plan.interpreter != "platform":
         check_python(plan.provider, interpreter.python, plan.provider.pythons)
     installed = _dependencies(plan, manifest, interpreter, root, kept)
-    for library in complete(interpreter, root):
+    with progress.step("copying shared libraries"):
+        lacking = complete(interpreter, root)
+    for library in lacking:
         log(f"{library} was not found on this machine: what needs it will not load")
     _write(plan, manifest, root, interpreter, installed)
     if interpreter.source != "linked":
@@ -93,12 +96,14 @@ def _interpreter(plan: Plan, root: Path, kept: Kept, log: Callable[[str], None])
     """Install the interpreter with its bytecode, from the store if it was made before."""
 
     def make() -> Notes:
-        made = install(
-            plan.interpreter, arch=plan.arch, python=plan.python, root=root, cache=plan.cache, log=log,
-            keep=plan.project.settings.keep, prune=plan.project.settings.prune,
-        )  # fmt: skip
+        with progress.step("copying the interpreter"):
+            made = install(
+                plan.interpreter, arch=plan.arch, python=plan.python, root=root, cache=plan.cache, log=log,
+                keep=plan.project.settings.keep, prune=plan.project.settings.prune,
+            )  # fmt: skip
         if (root / "python").is_dir():
-            bytecode.compile_tree(root, kept.compiler, log, (("python",),))
+            with progress.step("compiling the interpreter"):
+                bytecode.compile_tree(root, kept.compiler, log, (("python",),))
         return asdict(made)
 
     named = kept.interpreter
@@ -131,9 +136,9 @@ def install_dependencies(
     """Install the dependencies, from the store if the same ones were installed before."""
 
     def make() -> Notes:
-        return {
-            "distributions": dependencies.install(requirements, site, target, needs=needs, pins=kept.pins)
-        }
+        with progress.step("installing dependencies"):
+            made = dependencies.install(requirements, site, target, needs=needs, pins=kept.pins)
+        return {"distributions": made}
 
     return dict(kept.store.once("sites", kept.site, site, make)["distributions"])
 
@@ -147,7 +152,8 @@ def _compile(root: Path, kept: Kept, log: Callable[[str], None]) -> None:
     shares: list[tuple[str, ...]] = [("app", "runtime")]
     if kept.store.take("bytecode", key, root / "site") is None:
         shares.append(("site",))
-    done = bytecode.compile_tree(root, kept.compiler, log, shares)
+    with progress.step("compiling"):
+        done = bytecode.compile_tree(root, kept.compiler, log, shares)
     if done and len(shares) > 1 and key is not None and (root / "site").is_dir():
         with tempfile.TemporaryDirectory(prefix="polyfn-") as folder:
             for path in (root / "site").rglob("*.pyc"):

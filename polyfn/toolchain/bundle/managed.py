@@ -11,7 +11,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from polyfn.toolchain import uv_command
+from polyfn.toolchain import progress, uv_command
 from polyfn.toolchain.bundle.find import default_python
 from polyfn.toolchain.cache import room
 from polyfn.toolchain.errors import InterpreterError
@@ -34,9 +34,10 @@ def fetch(arch: Arch, python: str | None, cache: Path) -> Path:
         return cached
     room(folder)
     request = f"cpython-{wanted}-linux-{_MACHINE[arch]}-gnu"
-    answer = subprocess.run(
-        _command(request, folder), capture_output=True, text=True, check=False, env=_env()
-    )
+    with progress.step(f"fetching Python {wanted}", arch):
+        answer = subprocess.run(
+            _command(request, folder), capture_output=True, text=True, check=False, env=_env()
+        )
     found = _newest(folder, arch, wanted)
     if answer.returncode != 0 or found is None:
         raise InterpreterError(

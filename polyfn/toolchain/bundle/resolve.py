@@ -19,6 +19,7 @@ from threading import Lock
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from polyfn.toolchain import progress
 from polyfn.toolchain.bundle import dependencies, digests
 from polyfn.toolchain.bundle.dependencies import Target
 from polyfn.toolchain.bundle.requirements import Requirements, staying_home
@@ -115,7 +116,8 @@ def _resolve(requirements: Requirements, target: Target, store: Store) -> Resolv
     notes = store.notes("answers", key)
     if notes is not None and 0 <= time.time() - notes["at"] < MEMORY:
         return _resolved(tuple(notes["lines"]), target)
-    text, built = dependencies.asked(requirements, target, _COMPILE, constraints=requirements.constraints)
+    with progress.step("resolving dependencies"):
+        text, built = dependencies.asked(requirements, target, _COMPILE, constraints=requirements.constraints)
     lines = (*_joined(text), *(f"# from source: {name}" for name in built))
     if not _LOCAL.search(text):
         store.put("answers", key, None, {"at": time.time(), "lines": lines}, replace=True)

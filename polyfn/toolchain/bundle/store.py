@@ -23,8 +23,9 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+from polyfn.toolchain import progress
 from polyfn.toolchain.bundle import digests
 from polyfn.toolchain.cache import mark
 
@@ -117,7 +118,7 @@ class Store:
                     mark(self.cache)
                     (self.root / "locks").mkdir(parents=True, exist_ok=True)
                     opened = stack.enter_context((self.root / "locks" / f"{kind}-{key}").open("w"))
-                    fcntl.flock(opened, fcntl.LOCK_EX)
+                    _locked(opened)
             yield
 
     def _put(self, place: Path, tree: Path | None, notes: Notes, *, replace: bool) -> None:
@@ -172,6 +173,14 @@ def size(folder: Path) -> int:
             with contextlib.suppress(OSError):
                 total += Path(here, name).lstat().st_size
     return total
+
+
+def _locked(file: IO[str]) -> None:
+    with contextlib.suppress(BlockingIOError):
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return
+    with progress.step("waiting for another build"):
+        fcntl.flock(file, fcntl.LOCK_EX)
 
 
 def _read(place: Path) -> dict[str, Any]:

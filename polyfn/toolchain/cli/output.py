@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import IO, Any
 
 #: Version of every JSON object on stdout. Bumped when a reader would have to change.
@@ -30,16 +30,23 @@ def rich_in(stream: IO[str]) -> bool:
     return force != "0" if force else stream.isatty()
 
 
+def written(text: str) -> None:
+    """Write a message to stderr."""
+    print(text, file=sys.stderr, flush=True)  # noqa: T201
+
+
 class Output:
     """What one command writes with. `json` and `debug` are the options of these names."""
 
     def __init__(self, *, json: bool = False, debug: bool = False) -> None:
         self.json = json
         self.debug = debug
+        #: How messages are written; another one while something is live on the terminal.
+        self.write: Callable[[str], None] = written
 
     def say(self, text: str) -> None:
         """Write a message for people."""
-        print(text, file=sys.stderr, flush=True)  # noqa: T201
+        self.write(text)
 
     def label(self, label: str, text: str, colour: str) -> None:
         """Write `label: text` for people, with the label in colour on a terminal."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import click
 
 from polyfn.toolchain.cli.options import json_option, option, target_option
 from polyfn.toolchain.cli.output import Output
-from polyfn.toolchain.errors import ArtifactError, UsageError
+from polyfn.toolchain.cli.progress import shown
+from polyfn.toolchain.errors import UsageError
 
 if TYPE_CHECKING:
     from polyfn.toolchain.provider import Arch, Artifact
@@ -31,6 +31,7 @@ _ARCHS = ("amd64", "arm64")
 @option("--refresh", is_flag=True, help="Make everything anew, whatever the cache has.")
 @option("--ignore", metavar="CODE[,CODE]", help="Findings of verification to leave out, such as PV204.")
 @option("--with-sbom", is_flag=True, help="Write a CycloneDX document beside each artifact.")
+@option("--report", is_flag=True, help="Tell what each artifact holds and costs to import; this runs it.")
 @json_option
 @click.pass_obj
 def command(
@@ -46,13 +47,16 @@ def command(
     refresh: bool,
     ignore: str | None,
     with_sbom: bool,
+    report: bool,
 ) -> None:
     """Make one artifact per architecture from a project or a file.
 
     The path of each is a line on stdout.
     """
     from polyfn.toolchain import packaging
+    from polyfn.toolchain.cli import packaged
     from polyfn.toolchain.plugins import Plugins
+    from polyfn.toolchain.report.examiner import Examiner
 
     request = packaging.PackageRequest(
         path=path, target=target, archs=archs(arch), python=python, interpreter=interpreter, out=out,
@@ -64,24 +68,20 @@ def command(
         from polyfn.toolchain.cli import previews
         from polyfn.toolchain.preview import preview
 
-        found = preview(request, log=output.say, plugins=plugins)
+        with shown(output):
+            found = preview(request, log=output.say, plugins=plugins)
         previews.show(output, found, explain=explain, dry_run=dry_run)
         return
-    artifacts = packaging.package(request, log=output.say, plugins=plugins)
+    examiner = Examiner(imports=report)
+    with shown(output):
+        artifacts = packaging.package(request, log=output.say, plugins=plugins, examiner=examiner)
+        made = [packaged.examined(artifact, examiner) for artifact in artifacts]
     if with_sbom:
         _write_sboms(artifacts, output)
-    changes = [_change(artifact) for artifact in artifacts]
     if output.json:
-        described = [
-            {**asdict(artifact), "change": change}
-            for artifact, change in zip(artifacts, changes, strict=True)
-        ]
-        output.result({"artifacts": described})
+        output.result({"artifacts": [packaged.described(one, report=report) for one in made]})
         return
-    _report(output, artifacts)
-    for artifact, change in zip(artifacts, changes, strict=True):
-        if change is not None and (change["size"] or change["changes"]):
-            output.say(f"{artifact.arch}, since the previous build: {_told(change)}")
+    packaged.show(output, made, report=report)
     for artifact in artifacts:
         output.data(str(artifact.path))
 
@@ -123,36 +123,3 @@ def _write_sboms(artifacts: list[Artifact], output: Output) -> None:
         path = artifact.path.with_name(artifact.path.name + ".cdx.json")
         write_sbom(artifact.path, path, epoch=None)
         output.say(f"wrote {path}")
-
-
-def _change(artifact: Artifact) -> dict[str, Any] | None:
-    """What differs from the previous build, remembered for the next; None for the first."""
-    from polyfn.toolchain.report import difference, history, kept
-
-    try:
-        report = kept.report(artifact)
-    except ArtifactError:
-        return None  # a plugin's own format
-    before = history.previous(report)
-    history.remember(report)
-    return None if before is None else difference.difference(before, report).model_dump(mode="json")
-
-
-def _told(change: dict[str, Any]) -> str:
-    """The size and the largest changes in one line."""
-    from polyfn.toolchain.report.quantities import signed, size_text
-
-    size = signed(size_text(change["size"] if change["size"] is not None else change["unpacked"]))
-    return "; ".join([size, *(f"{one['name']} {one['change']}" for one in change["changes"][:3])])
-
-
-def _report(output: Output, artifacts: list[Artifact]) -> None:
-    rows = [
-        [a.arch, _size(a.size), _size(a.unpacked_size), str(a.files), a.sha256[:16], str(a.path)]
-        for a in artifacts
-    ]
-    output.table(["arch", "size", "unpacked", "files", "sha256", "artifact"], rows, data=False)
-
-
-def _size(number: int) -> str:
-    return f"{number / 1e6:.1f} MB" if number >= 100_000 else f"{number / 1e3:.1f} kB"

@@ -43,9 +43,16 @@ def command(output: Output, artifact: Path, against: Path | None, imports: bool,
             }
         )
         return
+    tell(output, report, changed, imports=imports)
+
+
+def tell(
+    output: Output, report: Report, changed: Difference | None, *, imports: bool, data: bool = True
+) -> None:
+    """Write a report for people. If `imports` were asked for and not measured, say why."""
     from polyfn.toolchain.report.render import show
 
-    show(output, report, changed)
+    show(output, report, changed, data=data)
     if imports and report.not_measured is not None:
         output.warn(f"imports were not measured: {report.not_measured}")
 

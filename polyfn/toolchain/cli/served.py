@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from polyfn.toolchain.cli.inside import artifact_manifest
 from polyfn.toolchain.cli.options import existing, pairs
 from polyfn.toolchain.cli.output import Output
+from polyfn.toolchain.cli.progress import shown
 from polyfn.toolchain.errors import EmulationError, UsageError
 from polyfn.toolchain.manifest import ArtifactManifest, FunctionEntry
 from polyfn.toolchain.plugins import Plugins
@@ -66,9 +67,10 @@ def serving(
                 hint="polyfn providers --check --json tells which targets have one",
             )
         if manifest is None:
-            made = packaging.quick(
-                named.path, provider.name, out=Path(place), log=output.say, plugins=plugins
-            )
+            with shown(output):
+                made = packaging.quick(
+                    named.path, provider.name, out=Path(place), log=output.say, plugins=plugins
+                )
             artifact = made.path
             manifest = artifact_manifest(artifact)
             assert manifest is not None

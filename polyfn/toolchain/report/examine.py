@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from polyfn.toolchain import progress
 from polyfn.toolchain.errors import ArtifactError
 from polyfn.toolchain.manifest import ArtifactManifest
 from polyfn.toolchain.report import imports as measuring
@@ -70,7 +71,8 @@ def _measured(
     if manifest is None:
         return (), f"it has no {MANIFEST}, which names the modules of its functions"
     try:
-        return measuring.measure(path, manifest, found), None
+        with progress.step("measuring imports", manifest.arch):
+            return measuring.measure(path, manifest, found), None
     except measuring.CannotMeasureError as reason:
         return (), str(reason)
 

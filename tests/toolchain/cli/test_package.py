@@ -53,8 +53,36 @@ def test_as_json(project):
     content = json.loads(done.stdout)
     assert content["schema"] == 1
     [artifact] = content["artifacts"]
-    assert set(artifact) == {"path", "target", "arch", "sha256", "size", "unpacked_size", "files", "change"}
-    assert artifact["change"] is None
+    facts = {"path", "target", "arch", "sha256", "size", "unpacked_size", "files"}
+    assert set(artifact) == facts | {"change", "report"}
+    assert artifact["change"] is None and artifact["report"] is None
+
+
+def test_a_report_of_each_artifact_on_stderr(project):
+    command = ("package", "one.py", "--target", "box", "--interpreter", "platform", "--arch", "amd64,arm64")
+    done = project.polyfn(*command, "--report")
+    assert done.stdout == "dist/one-amd64\ndist/one-arm64\n"
+    for arch in ("amd64", "arm64"):
+        assert f"\none-{arch}; box {arch}, Python 3." in done.stderr
+    why = "there is no interpreter inside: the platform's own runs it"
+    assert done.stderr.count(f"\nwarning: imports were not measured: {why}\n") == 2
+    assert done.stderr.count("\nruntime ") == 2
+
+
+def test_an_artifact_of_a_format_that_nobody_knows_has_no_report(project):
+    hook = """
+        from polyfn.toolchain.hooks import hookimpl
+
+        @hookimpl
+        def polyfn_after_package(artifact, build):
+            (artifact.path / "polyfn.json").write_text("{}")
+    """
+    project.install("breaker", {"cli_breaker": hook}, plugins={"breaker": "cli_breaker"})
+    command = ("package", "one.py", "--target", "box", "--interpreter", "platform", "--report")
+    done = project.polyfn(*command)
+    assert done.returncode == 0, done.stderr
+    assert "warning: dist/one-amd64 has no report: one-amd64: its polyfn.json cannot be read" in done.stderr
+    assert json.loads(project.polyfn(*command, "--json").stdout)["artifacts"][0]["report"] is None
 
 
 def test_what_changed_since_the_previous_build_is_told(project):

@@ -4,6 +4,7 @@ import hashlib
 import http.server
 import io
 import json
+import os
 import shutil
 import subprocess
 import tarfile
@@ -12,6 +13,7 @@ from functools import partial
 
 import pytest
 
+from polyfn.toolchain import progress
 from polyfn.toolchain.bundle import archive
 from polyfn.toolchain.bundle.interpreter import install
 from polyfn.toolchain.errors import InterpreterError, UsageError
@@ -87,6 +89,31 @@ def test_url_is_downloaded_once_when_its_checksum_is_told(served, tmp_path):
     (folder / "python build.tar.gz").unlink()
     install(url, arch="arm64", python="3.11", root=tmp_path / "two", cache=tmp_path / "cache")
     assert (tmp_path / "two/python/bin/python3.11").is_file()
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_download_tells_its_bytes(served, tmp_path, told, monkeypatch):
+    class Recorder(progress.Listener):
+        def ended(self, step):
+            seen.append((step.arch, step.name, step.total, step.done))
+
+    folder, base = served
+    path = pack(folder / "a.tar.gz", file("python/x", os.urandom(300_000)))
+    size = path.stat().st_size
+    if not told:  # HTTP/1.0 says where a body ends by closing the connection
+        end = http.server.SimpleHTTPRequestHandler.send_header
+        monkeypatch.setattr(
+            http.server.SimpleHTTPRequestHandler, "send_header",
+            lambda self, name, value: name == "Content-Length" or end(self, name, value),
+        )  # fmt: skip
+    seen = []
+    with progress.listening(Recorder()), progress.step("preparing", "arm64"):
+        archive.fetch(f"{base}/a.tar.gz", tmp_path / "cache")
+    assert seen == [
+        ("arm64", "fetching a.tar.gz", size if told else None, size),
+        ("arm64", "unpacking a.tar.gz", None, 0),
+        ("arm64", "preparing", None, 0),
+    ]
 
 
 def test_url_that_is_not_there(served, tmp_path):

@@ -13,7 +13,9 @@ def examined(tmp_path, monkeypatch):
     monkeypatch.setenv("POLYFN_CACHE", str(tmp_path / "cache"))
     names = []
     real = examine.examine
-    monkeypatch.setattr(examine, "examine", lambda path: (names.append(path.name), real(path))[1])
+    monkeypatch.setattr(
+        examine, "examine", lambda path, **how: (names.append(path.name), real(path, **how))[1]
+    )
     return names
 
 
