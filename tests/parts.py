@@ -118,7 +118,7 @@ def busybox() -> Path:
 
 
 def debs(packages: tuple[str, ...], arch: str, suite: str | None = None) -> list[Path]:
-    """Debian packages, as files, in the order asked for. They are of the machine's own suite, or of another."""
+    """Debian packages, as files, in the order asked for; of the machine's own suite, or of another."""
     folder = cache() / ("debs" if suite is None else f"debs-{suite}")
     with only_one(folder.name):
         folder.mkdir(exist_ok=True)

@@ -24,14 +24,15 @@ PYTHON = "3.11"
 SUITES = {"3.11": None, "3.14": "forky", "3.15": "forky"}
 #: The libraries of this machine's suite; those of another are looked up.
 LIBRARIES = (
-    "libexpat1", "zlib1g", "libssl3", "libffi8", "libbz2-1.0", "liblzma5", "libsqlite3-0", "libuuid1", "libcrypt1",
+    "libexpat1", "zlib1g", "libssl3", "libffi8", "libbz2-1.0", "liblzma5", "libsqlite3-0", "libuuid1",
+    "libcrypt1",
 )  # fmt: skip
 MACHINE = {"amd64": "x86_64", "arm64": "aarch64"}
 
 
 def archive(arch: str, python: str = PYTHON) -> Path:
     """The archive of an architecture, made if it is not there yet."""
-    recipe = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]
+    recipe = hashlib.sha256(Path(__file__).read_bytes() + Path(suites.__file__).read_bytes()).hexdigest()[:12]
     path = parts.cache() / f"standalone-{recipe}-{python}-{arch}.tar.gz"
     try:
         with parts.only_one(f"standalone-{python}-{arch}"):
@@ -69,7 +70,12 @@ def here(python: str) -> Path:
             shutil.rmtree(part, ignore_errors=True)
             with tarfile.open(source) as tar:
                 tar.extractall(part)
-            _patch(part / f"python/bin/python{python}", f"$ORIGIN/../lib:{library}", "--set-interpreter", str(loader))
+            _patch(
+                part / f"python/bin/python{python}",
+                f"$ORIGIN/../lib:{library}",
+                "--set-interpreter",
+                str(loader),
+            )
             part.replace(path)
     return path / f"python/bin/python{python}"
 

@@ -4,6 +4,7 @@ It takes the mirror, the keys and the architectures of the machine's own apt, an
 """
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -22,7 +23,7 @@ def environment(suite: str | None) -> dict[str, str]:
 def libraries(suite: str, *packages: str) -> tuple[str, ...]:
     """The shared libraries that packages depend on, without those of a terminal, as the suite names them."""
     said = _run(["apt-cache", "depends", "--important", *packages], _configuration(suite), f"apt of {suite}")
-    names = [line.split(": ", 1)[1] for line in said.splitlines() if " Depends: lib" in line]
+    names = re.findall(r" Depends: (z?lib.+)", said)
     return tuple(name for name in dict.fromkeys(names) if name not in (*_NOT_CARRIED, *packages))
 
 
@@ -71,5 +72,7 @@ def _run(command: list[str], configuration: Path, what: str) -> str:
     got = subprocess.run([program, *command[1:]], capture_output=True, text=True, env=environment)
     # apt-get update reports what it could not fetch as a warning.
     if got.returncode != 0 or "Failed to fetch" in got.stderr:
-        raise parts.MissingPartError(f"{what}: {(got.stderr.strip().splitlines() or ['no reason given'])[-1]}")
+        raise parts.MissingPartError(
+            f"{what}: {(got.stderr.strip().splitlines() or ['no reason given'])[-1]}"
+        )
     return got.stdout
