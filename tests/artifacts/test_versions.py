@@ -14,7 +14,7 @@ from tests.artifacts.harness import package
 pytestmark = pytest.mark.timeout(600)
 
 VERSIONS = {"3.14": ["amd64"], "3.15": ["amd64", "arm64"]}
-#: Its annotation names what comes later (PEP 649, Python 3.14), and one of its imports waits (PEP 810, 3.15).
+#: Its annotation names what comes later (PEP 649, Python 3.14), and two of its imports wait (PEP 810, 3.15).
 MODULE = """
 # /// script
 # dependencies = ["pydantic>=2.12"]
@@ -25,6 +25,7 @@ import asyncio
 import colorsys
 import os
 import sys
+import wave
 from dataclasses import dataclass
 
 import polyfn
@@ -32,7 +33,7 @@ import polyfn
 
 @polyfn.function
 async def order(event: Order) -> dict:
-    loaded = "colorsys" in sys.modules
+    loaded = [name in sys.modules for name in ("colorsys", "wave")]
     try:
         import pydoc_data
     except ImportError as error:
@@ -40,7 +41,7 @@ async def order(event: Order) -> dict:
     await asyncio.sleep(0)
     return {
         "python": "%d.%d" % sys.version_info[:2], "machine": os.uname().machine, "count": event.count,
-        "loaded": loaded, "works": colorsys.rgb_to_hsv(0, 0, 0), "left out": left_out,
+        "loaded": loaded, "works": [colorsys.rgb_to_hsv(0, 0, 0), wave.WAVE_FORMAT_PCM], "left out": left_out,
     }
 
 
@@ -58,7 +59,8 @@ def made(tmp_path_factory):
     def make(python: str) -> dict[str, Path]:
         if python not in done:
             folder = tmp_path_factory.mktemp("version")
-            (folder / "shop.py").write_text(MODULE)
+            text = MODULE if python == "3.14" else MODULE.replace("import wave", "lazy import wave")
+            (folder / "shop.py").write_text(text)
             archs = VERSIONS[python]
             environment = {
                 "UV_PYTHON_DOWNLOADS_JSON_URL": standalone.downloads(folder, *archs, python=python),
@@ -89,7 +91,7 @@ def test_a_newer_python(python, arch, made, unpacked, aws):
     with aws(tree, standalone.root(arch, python), "order") as function:
         told = function.invoke({"count": 3})
         assert (told["python"], told["machine"]) == (python, standalone.MACHINE[arch])
-        assert (told["count"], told["works"]) == (3, [0, 0, 0])
-        assert told["loaded"] == (python == "3.14")
+        assert (told["count"], told["works"]) == (3, [[0, 0, 0], 1])
+        assert told["loaded"] == [python == "3.14"] * 2
         assert 'keep = ["pydoc_data"]' in told["left out"]
         assert set(function.invoke({"count": "three"})) >= {"errorMessage", "errorType"}
