@@ -1,6 +1,7 @@
 """The runtime's pack: imports from it are as from files."""
 
 import json
+import platform
 import subprocess
 import sys
 
@@ -10,7 +11,7 @@ from polyfn.toolchain.bundle import bytecode, pack, ships, stdlib
 from polyfn.toolchain.bundle.interpreter import Interpreter
 from tests import parts
 
-HERE = Interpreter("linked", "3.11.0", None, (sys.executable,), parts.HOST)
+HERE = Interpreter("linked", platform.python_version(), None, (sys.executable,), parts.HOST)
 RUNTIME = '''
 """A provider's runtime that tells what it sees."""
 import sys
