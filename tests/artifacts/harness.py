@@ -28,6 +28,7 @@ LAMBDA = {
     "AWS_LAMBDA_FUNCTION_NAME": "hello",
     "PYTHONPATH": "/nowhere",
     "PYTHONHOME": "/nowhere",
+    "PYTHON_LAZY_IMPORTS": "all",
 }
 
 
