@@ -1,11 +1,13 @@
 """What a start costs, from exec to the first GET /next, and what each part of the artifact adds to it.
 
-    python benchmarks/startup.py [--interpreter SOURCE] [--rounds N] [--model] [--json] [--check]
+    python benchmarks/startup.py [--interpreter SOURCE] [--rounds N] [--model | --imports] [--json] [--check]
 
 SOURCE is as in `polyfn package --interpreter`, by default `managed`. The same artifact is started in
 several ways, against the same bare interpreter, which opens a socket and sends as much. Subjects take
 turns, round by round, on one processor; figures are medians, of wall time and of CPU time, which a
-busy machine blurs less. --model serves a function that validates with pydantic.
+busy machine blurs less. --model serves a function that validates with pydantic, --imports one that
+imports asyncio, httpx and pydantic for what it seldom does. An interpreter that has lazy imports (PEP 810,
+Python 3.15) is also started with all of them lazy, and, with --imports, with those that the module names.
 """
 
 import argparse
@@ -46,6 +48,24 @@ class Greeting(BaseModel):
 def hello(event: Greeting) -> dict:
     return {"message": "hello, " + event.name}
 """
+IMPORTS = """
+# /// script
+# dependencies = ["httpx>=0.27", "pydantic>=2.9"]
+# ///
+import asyncio
+
+import httpx
+import polyfn
+from pydantic import TypeAdapter
+
+def seldom(url: str) -> object:
+    return TypeAdapter(dict).validate_json(asyncio.run(httpx.AsyncClient().get(url)).content)
+
+@polyfn.function
+def hello(event: dict) -> dict:
+    return {"message": "hello, " + event["name"]}
+"""
+NAMED = '__lazy_modules__ = ["asyncio", "httpx", "pydantic"]\n'
 AIM = 1.5
 FLAGS = ["-I", "-S", "-X", "utf8"]
 #: A start.py that imports the runtime from files, as if there were no pack.
@@ -60,10 +80,10 @@ main({start})
 """
 
 
-def subjects(folder: Path, source: str, *, model: bool) -> tuple[list[Subject], int]:
+def subjects(folder: Path, source: str, text: str) -> tuple[list[Subject], int]:
     """Package the function and lay out the ways to start it. The second value is the zip's size."""
     code = folder / "hello.py"
-    code.write_text(MODEL if model else PLAIN)
+    code.write_text(text)
     [made] = package(PackageRequest(code, "aws", interpreter=source, out=folder / "dist"))
     packed, files = folder / "packed", folder / "files"
     zips.unpack(made.path, packed)
@@ -73,8 +93,7 @@ def subjects(folder: Path, source: str, *, model: bool) -> tuple[list[Subject], 
     shutil.copytree(packed, files)
     start = {"provider": "aws", "project": "hello", "functions": {"hello": "hello"}, "default": "hello"}
     (files / "start.py").write_text(FILES.format(start={**start, "settings": {}, "root": str(files)}))
-    command = [str(python), "-s", "-P", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
-    subprocess.run([*command, str(files / "runtime")], check=False)
+    recompile(python, files / "runtime")
     name = python.relative_to(packed)
     dash = files / "dash"
     dash.write_text(f'#!/bin/sh\nexec "{files / name}" {" ".join(FLAGS)} "{files}/start.py"\n')
@@ -91,9 +110,37 @@ def subjects(folder: Path, source: str, *, model: bool) -> tuple[list[Subject], 
         "pack, start.py": [str(python), *FLAGS, str(packed / "start.py")],
         "pack, start.pyc": [str(python), *FLAGS, str(packed / "start.pyc")],
         "pack, start.pyc, shell script": ["sh", str(script(packed))],
-        "the artifact: its bootstrap": [str(packed / "bootstrap")],
     }
+    if has_lazy_imports(python):
+        ways["pack, start.pyc, -X lazy_imports=all"] = [
+            *(str(python), *FLAGS, "-X", "lazy_imports=all", str(packed / "start.pyc"))
+        ]
+        if text == IMPORTS:
+            ways["the artifact, with __lazy_modules__"] = [str(named(packed, python) / "bootstrap")]
+    ways["the artifact: its bootstrap"] = [str(packed / "bootstrap")]
     return [Subject(name, command, folder, serves=False) for name, command in ways.items()], made.size
+
+
+def recompile(python: Path, folder: Path) -> None:
+    """Compile what has no bytecode, or another's."""
+    command = [str(python), "-s", "-P", "-m", "compileall", "-qf", "--invalidation-mode", "unchecked-hash"]
+    subprocess.run([*command, str(folder)], check=False)
+
+
+def has_lazy_imports(python: Path) -> bool:
+    """Whether it has them at all; an older one takes any -X without a word."""
+    command = [str(python), "-c", "import sys; sys.exit(not hasattr(sys, 'set_lazy_imports'))"]
+    return subprocess.run(command, check=False).returncode == 0
+
+
+def named(packed: Path, python: Path) -> Path:
+    """Copy an artifact and name in its module what is to be imported on first use."""
+    root = packed.with_name("named")
+    shutil.copytree(packed, root)
+    module = root / "app" / "hello.py"
+    module.write_text(NAMED + module.read_text())
+    recompile(python, root / "app")
+    return root
 
 
 def script(root: Path) -> Path:
@@ -114,13 +161,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Measure what a start costs.")
     parser.add_argument("--interpreter", default="managed", help="as in polyfn package")
     parser.add_argument("--rounds", type=int, default=61, help="starts of each subject")
-    parser.add_argument("--model", action="store_true", help="a function that validates with pydantic")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--model", action="store_true", help="a function that validates with pydantic")
+    what.add_argument("--imports", action="store_true", help="a function that imports what it seldom uses")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--check", action="store_true", help="exit with 1 if the aim is missed")
     given = parser.parse_args()
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     with tempfile.TemporaryDirectory() as folder:
-        measured, size = subjects(Path(folder).resolve(), given.interpreter, model=given.model)
+        text = MODEL if given.model else IMPORTS if given.imports else PLAIN
+        measured, size = subjects(Path(folder).resolve(), given.interpreter, text)
         for number in range(given.rounds + 1):
             for one in measured:
                 measure(one)
@@ -146,7 +196,7 @@ def main() -> int:
         for name, row in rows.items():
             print(f"| {name} | {' | '.join(map(str, row.values()))} |")
         print(f"\nzip: {size / 1e6:.1f} MB")
-    if given.check and not given.model and rows[last]["wall_ratio"] > AIM:
+    if given.check and text == PLAIN and rows[last]["wall_ratio"] > AIM:
         print(f"missed: {last} is above {AIM} times the {first}", file=sys.stderr)
         return 1
     return 0

@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -40,16 +40,19 @@ def missing(reason: str) -> NoReturn:
 
 
 def need(part: str) -> Path:
-    """Return where a part is: a program's name, `rie-amd64`, `rie-arm64`, `root-amd64`, `qemu`, ..."""
-    makers = {
+    """Return where a part is: a program's name, `rie-amd64`, `root-arm64`, `qemu`, ...
+
+    `root-amd64-SUITE` is made of the packages of another Debian suite.
+    """
+    makers: dict[str, Callable[[], Path]] = {
         "bwrap": bwrap,
         "qemu": qemu,
         "busybox": busybox,
         "rie-amd64": functools.partial(rie, "amd64"),
         "rie-arm64": functools.partial(rie, "arm64"),
-        "root-amd64": functools.partial(root, "amd64"),
-        "root-arm64": functools.partial(root, "arm64"),
     }
+    if part.startswith("root-"):
+        makers[part] = functools.partial(root, *part.split("-")[1:])
     try:
         return makers[part]() if part in makers else program(part)
     except MissingPartError as error:
@@ -114,14 +117,14 @@ def busybox() -> Path:
     return path
 
 
-def debs(packages: tuple[str, ...], arch: str) -> list[Path]:
-    """Debian packages, as files, in the order asked for."""
-    folder = cache() / "debs"
-    with only_one("debs"):
+def debs(packages: tuple[str, ...], arch: str, suite: str | None = None) -> list[Path]:
+    """Debian packages, as files, in the order asked for; of the machine's own suite, or of another."""
+    folder = cache() / ("debs" if suite is None else f"debs-{suite}")
+    with only_one(folder.name):
         folder.mkdir(exist_ok=True)
         wanted = [package for package in packages if not _kept(package, arch, folder)]
         if wanted:
-            _download_debs(wanted, arch, folder)
+            _download_debs(wanted, arch, folder, suite)
         return [_kept(package, arch, folder)[-1] for package in packages]
 
 
@@ -129,19 +132,26 @@ def _kept(package: str, arch: str, folder: Path) -> list[Path]:
     return sorted(folder.glob(f"{package}_*_{arch}.deb"))
 
 
-def _download_debs(packages: list[str], arch: str, folder: Path) -> None:
+def _download_debs(packages: list[str], arch: str, folder: Path, suite: str | None) -> None:
+    from tests import suites
+
     command = [str(program("apt-get")), "download", "-q", *(f"{package}:{arch}" for package in packages)]
-    got = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    lost = [package for package in packages if not _kept(package, arch, folder)]
-    if lost:
-        reason = (got.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise MissingPartError(f"apt-get cannot download {', '.join(lost)} for {arch}: {reason}")
+    for again in (suite is not None, False):
+        environment = suites.environment(suite)
+        got = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment)
+        lost = [package for package in packages if not _kept(package, arch, folder)]
+        if not lost:
+            return
+        if again and suite is not None:
+            suites.refresh(suite)
+    reason = (got.stderr.strip().splitlines() or ["no reason given"])[-1]
+    raise MissingPartError(f"apt-get cannot download {', '.join(lost)} for {arch}: {reason}")
 
 
-def unpack_debs(packages: tuple[str, ...], arch: str, target: Path) -> None:
+def unpack_debs(packages: tuple[str, ...], arch: str, target: Path, suite: str | None = None) -> None:
     """Unpack Debian packages over each other, without their scripts."""
     target.mkdir(parents=True, exist_ok=True)
-    for file in debs(packages, arch):
+    for file in debs(packages, arch, suite):
         subprocess.run([program("dpkg"), "-x", file, target], check=True)
 
 
@@ -190,14 +200,14 @@ def _pip(arguments: list[str]) -> list[str]:
     raise MissingPartError("there is no pip to download with")
 
 
-def root(arch: str) -> Path:
+def root(arch: str, suite: str | None = None) -> Path:
     """A root directory with libc and a shell of an architecture, and nothing else."""
-    path = cache() / f"root-{'-'.join(ROOT_PACKAGES)}-{arch}"
+    path = cache() / "-".join(filter(None, ("root", *ROOT_PACKAGES, arch, suite)))
     with only_one(path.name):
         if not path.exists():
             staged = path.with_name(path.name + ".part")
             shutil.rmtree(staged, ignore_errors=True)
-            unpack_debs(ROOT_PACKAGES, arch, staged)
+            unpack_debs(ROOT_PACKAGES, arch, staged, suite)
             _finish_root(staged)
             staged.replace(path)
     return path

@@ -5,7 +5,8 @@ same, for both architectures, so the code that fetches, checks, unpacks and prun
 it is used: `python/bin/python3.x`, `python/lib/python3.x`, and its libraries in `python/lib`, found
 through an RPATH relative to the program.
 
-    python -m tests.standalone arm64        prints where the archive is
+    python -m tests.standalone arm64 3.15       prints where the archive is
+    python -m tests.standalone here 3.15        prints a program that runs on this machine
 """
 
 import hashlib
@@ -16,45 +17,80 @@ import sys
 import tarfile
 from pathlib import Path
 
-from tests import parts
+from tests import parts, suites
 
 PYTHON = "3.11"
-PACKAGES = (
-    "python3.11-minimal", "libpython3.11-minimal", "libpython3.11-stdlib", "libexpat1", "zlib1g",
-    "libssl3", "libffi8", "libbz2-1.0", "liblzma5", "libsqlite3-0", "libuuid1", "libcrypt1",
+#: The Debian suite that has a version; None is this machine's own. A root to run it in is of the same suite.
+SUITES = {"3.11": None, "3.14": "forky", "3.15": "forky"}
+#: The libraries of this machine's suite; those of another are looked up.
+LIBRARIES = (
+    "libexpat1", "zlib1g", "libssl3", "libffi8", "libbz2-1.0", "liblzma5", "libsqlite3-0", "libuuid1",
+    "libcrypt1",
 )  # fmt: skip
 MACHINE = {"amd64": "x86_64", "arm64": "aarch64"}
 
 
-def archive(arch: str) -> Path:
+def archive(arch: str, python: str = PYTHON) -> Path:
     """The archive of an architecture, made if it is not there yet."""
-    recipe = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]
-    path = parts.cache() / f"standalone-{recipe}-{arch}.tar.gz"
+    recipe = hashlib.sha256(Path(__file__).read_bytes() + Path(suites.__file__).read_bytes()).hexdigest()[:12]
+    path = parts.cache() / f"standalone-{recipe}-{python}-{arch}.tar.gz"
     try:
-        with parts.only_one(f"standalone-{arch}"):
+        with parts.only_one(f"standalone-{python}-{arch}"):
             if not path.exists():
-                _make(arch, path)
+                _make(arch, python, path)
     except parts.MissingPartError as error:
         parts.missing(str(error))
     return path
 
 
-def version(arch: str) -> str:
+def version(arch: str, python: str = PYTHON) -> str:
     """The full version of the interpreter in the archive, as Debian's package names it."""
-    return parts.debs(("python3.11-minimal",), arch)[0].name.split("_")[1].split("-")[0]
+    [package] = parts.debs((f"python{python}-minimal",), arch, SUITES[python])
+    return package.name.split("_")[1].split("-")[0]
 
 
-def downloads(folder: Path, *archs: str, sha256: str | None = None) -> str:
+def root(arch: str, python: str) -> Path:
+    """A root with the libc that the archive's interpreter needs, and with no Python."""
+    suite = SUITES[python]
+    return parts.need(f"root-{arch}" if suite is None else f"root-{arch}-{suite}")
+
+
+def here(python: str) -> Path:
+    """A program `python3.x` that runs on this machine, whose libc is older: through its own suite's loader.
+
+    It is no archive's interpreter: it names places of this machine.
+    """
+    source = archive(parts.HOST, python)
+    path = parts.cache() / source.name.replace(".tar.gz", "-here")
+    library = root(parts.HOST, python) / "lib" / f"{MACHINE[parts.HOST]}-linux-gnu"
+    [loader] = library.glob("ld-linux-*.so.*")
+    with parts.only_one(path.name):
+        if not path.exists():
+            part = path.with_name(path.name + ".part")
+            shutil.rmtree(part, ignore_errors=True)
+            with tarfile.open(source) as tar:
+                tar.extractall(part)
+            _patch(
+                part / f"python/bin/python{python}",
+                f"$ORIGIN/../lib:{library}",
+                "--set-interpreter",
+                str(loader),
+            )
+            part.replace(path)
+    return path / f"python/bin/python{python}"
+
+
+def downloads(folder: Path, *archs: str, python: str = PYTHON, sha256: str | None = None) -> str:
     """Write the list of downloads that uv takes (--python-downloads-json-url); returns its URL."""
     path = folder / f"downloads-{'-'.join(archs)}.json"
-    path.write_text(json.dumps(dict(_download(arch, sha256) for arch in archs)))
+    path.write_text(json.dumps(dict(_download(arch, python, sha256) for arch in archs)))
     return path.as_uri()
 
 
-def _download(arch: str, sha256: str | None) -> tuple[str, dict[str, object]]:
-    file = archive(arch)
-    major, minor, patch = version(arch).split(".")
-    key = f"cpython-{version(arch)}-linux-{MACHINE[arch]}-gnu"
+def _download(arch: str, python: str, sha256: str | None) -> tuple[str, dict[str, object]]:
+    file, full = archive(arch, python), version(arch, python)
+    major, minor, patch = full.split(".")
+    key = f"cpython-{full}-linux-{MACHINE[arch]}-gnu"
     entry = {
         "name": "cpython", "arch": {"family": MACHINE[arch], "variant": None}, "os": "linux", "libc": "gnu",
         "major": int(major), "minor": int(minor), "patch": int(patch), "prerelease": "",
@@ -64,32 +100,43 @@ def _download(arch: str, sha256: str | None) -> tuple[str, dict[str, object]]:
     return key, entry
 
 
-def _make(arch: str, path: Path) -> None:
-    tree = parts.cache() / f"standalone-{arch}"
+def _make(arch: str, python: str, path: Path) -> None:
+    tree = parts.cache() / f"standalone-{python}-{arch}"
     shutil.rmtree(tree, ignore_errors=True)
-    parts.unpack_debs(PACKAGES, arch, tree / "debian")
+    parts.unpack_debs(_packages(python), arch, tree / "debian", SUITES[python])
     prefix = tree / "python"
-    (prefix / "bin").mkdir(parents=True)
-    shutil.copy2(tree / f"debian/usr/bin/python{PYTHON}", prefix / "bin" / f"python{PYTHON}")
-    (prefix / "bin" / "python3").symlink_to(f"python{PYTHON}")
-    shutil.copytree(tree / f"debian/usr/lib/python{PYTHON}", prefix / f"lib/python{PYTHON}", ignore=_dangling)
+    program, library = prefix / f"bin/python{python}", prefix / f"lib/python{python}"
+    program.parent.mkdir(parents=True)
+    shutil.copy2(tree / f"debian/usr/bin/python{python}", program)
+    (prefix / "bin" / "python3").symlink_to(program.name)
+    shutil.copytree(tree / f"debian/usr/lib/python{python}", library, ignore=_dangling)
     for folder in ("lib", "usr/lib"):
-        for library in _libraries(tree / "debian" / folder):
-            shutil.copy2(library, prefix / "lib" / library.name)
+        for file in _libraries(tree / "debian" / folder):
+            shutil.copy2(file, prefix / "lib" / file.name)
     # The real builds are configured for /install, which uv replaces by the place they end up in.
-    for file in list((prefix / f"lib/python{PYTHON}").glob("_sysconfigdata_*.py")):
+    for file in sorted(library.glob("_sysconfigdata_*.py")):
         real = file.with_name(f"_sysconfigdata__linux_{MACHINE[arch]}-linux-gnu.py")
         real.write_text(file.read_text().replace("'/usr", "'/install"))
-        # Debian's interpreter knows it by another name than the real builds do.
-        file.write_text(f"build_time_vars = __import__({real.stem!r}).build_time_vars\n")
-    # RPATH and not RUNPATH: it also holds for what extension modules need.
-    program = prefix / "bin" / f"python{PYTHON}"
-    subprocess.run([_patchelf(), "--force-rpath", "--set-rpath", "$ORIGIN/../lib", program], check=True)
+        # Debian's interpreter knows it by another name than the real builds do, in later releases by both.
+        if file.name != real.name:
+            file.write_text(f"build_time_vars = __import__({real.stem!r}).build_time_vars\n")
+    _patch(program, "$ORIGIN/../lib")
     part = path.with_name(path.name + ".part")
     with tarfile.open(part, "w:gz", compresslevel=1) as tar:
         tar.add(prefix, "python")
     part.replace(path)
     shutil.rmtree(tree)
+
+
+def _packages(python: str) -> tuple[str, ...]:
+    own = (f"python{python}-minimal", f"libpython{python}-minimal", f"libpython{python}-stdlib")
+    suite = SUITES[python]
+    return (*own, *(LIBRARIES if suite is None else suites.libraries(suite, *own)))
+
+
+def _patch(program: Path, rpath: str, *more: str) -> None:
+    # RPATH and not RUNPATH: it also holds for what extension modules need.
+    subprocess.run([_patchelf(), "--force-rpath", "--set-rpath", rpath, *more, program], check=True)
 
 
 def _libraries(folder: Path) -> list[Path]:
@@ -109,4 +156,4 @@ def _patchelf() -> Path:
 
 
 if __name__ == "__main__":
-    print(archive(sys.argv[1]))
+    print(here(sys.argv[2]) if sys.argv[1] == "here" else archive(*sys.argv[1:]))

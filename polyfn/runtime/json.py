@@ -23,6 +23,7 @@ class _Strict:
     strict = True
     object_hook = None
     object_pairs_hook = None
+    array_hook = None  # of Python 3.15
     parse_float = float
     parse_int = int
     parse_constant = staticmethod(_refuse_constant)
@@ -92,7 +93,7 @@ try:
     _scan = make_scanner(_settings)
     _encode = make_encoder(None, plain, encode_basestring, None, ":", ",", False, False, False)
     _encode_ascii = make_encoder(None, plain, encode_basestring_ascii, None, ":", ",", False, False, False)
-except (ImportError, TypeError):  # pragma: no cover  another implementation of Python
+except (ImportError, TypeError, AttributeError):  # pragma: no cover  another implementation of Python
     _scan, _encode, _encode_ascii = _pure_codec()
 
 _SPACE = " \t\n\r"

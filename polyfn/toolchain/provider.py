@@ -232,7 +232,7 @@ class Provider:
     ships: tuple[str, ...]
     package: Packager
     settings: type[BaseModel] = NoSettings
-    pythons: tuple[str, ...] = ("3.11", "3.12", "3.13", "3.14")
+    pythons: tuple[str, ...] = ("3.11", "3.12", "3.13", "3.14", "3.15")
     platform_pythons: tuple[str, ...] = ()
     emulate: Callable[[Emulation], AbstractAsyncContextManager[Emulator]] | None = None
     deploy: Callable[[Artifact, BaseModel], None] | None = None

@@ -28,6 +28,7 @@ LAMBDA = {
     "AWS_LAMBDA_FUNCTION_NAME": "hello",
     "PYTHONPATH": "/nowhere",
     "PYTHONHOME": "/nowhere",
+    "PYTHON_LAZY_IMPORTS": "all",
 }
 
 
@@ -88,10 +89,14 @@ def wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
     pytest.fail(f"the emulator does not listen:\n{log.read_text()}")
 
 
-def package(out: Path, *options: str, environment: dict[str, str] | None = None) -> list[Path]:
-    """Package examples/hello as a user would; returns the artifacts."""
-    source = REPOSITORY / "examples/hello/hello.py"
-    # PV202 is true of an interpreter made from Debian 12: its glibc is newer than Lambda's.
+def package(
+    out: Path,
+    *options: str,
+    source: Path = REPOSITORY / "examples/hello/hello.py",
+    environment: dict[str, str] | None = None,
+) -> list[Path]:
+    """Package a source as a user would; returns the artifacts."""
+    # PV202 is true of an interpreter made from Debian's packages: its glibc is newer than Lambda's.
     command = [
         *(sys.executable, "-m", "polyfn", "package", str(source)),
         *("--target", "aws", "--out", str(out), "--ignore", "PV202"),

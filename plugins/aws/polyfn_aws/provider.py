@@ -64,8 +64,9 @@ def polyfn_provider() -> Provider:
         platforms=(Platform("amd64", GLIBC), Platform("arm64", GLIBC)),
         runtime="polyfn_aws.runtime.start",
         ships=("polyfn_aws.runtime",),
-        # Not 3.11: its managed runtime is Amazon Linux 2, whose glibc is 2.26.
-        platform_pythons=("3.12", "3.13", "3.14"),
+        # Not 3.11: its managed runtime is Amazon Linux 2, whose glibc is 2.26. The later ones are those that
+        # the API itself names: the values of Runtime in botocore's model of Lambda.
+        platform_pythons=("3.12", "3.13", "3.14", "3.15"),
         settings=AwsSettings,
         package=_package,
         emulate=_emulate,

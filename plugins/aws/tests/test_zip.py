@@ -5,6 +5,7 @@ import subprocess
 import sys
 import zipfile
 
+import botocore.session
 import pytest
 
 from polyfn.toolchain.errors import ArtifactError, PlatformError
@@ -13,6 +14,7 @@ from polyfn.toolchain.packaging import PackageRequest
 from polyfn.toolchain.packaging import package as packaged
 from polyfn.toolchain.provider import Build, Bundle, NoSettings
 from polyfn_aws import package as zips
+from polyfn_aws.provider import polyfn_provider
 from tests import rie, standalone
 
 HELLO = """\
@@ -140,6 +142,13 @@ def test_the_managed_runtime_hands_over(managed_zip, tmp_path, function, answer)
     with rie.running([sys.executable, "-m", "awslambdaric", handler], tmp_path, _HANDLER=handler) as invoke:
         assert invoke({"name": "you"}) == answer
         assert invoke({"name": "you"}) == answer
+
+
+def test_the_api_of_lambda_names_every_managed_runtime():
+    """By AWS's own model of its API, in its own SDK."""
+    model = botocore.session.get_session().get_service_model("lambda")
+    named = model.shape_for("Runtime").enum
+    assert {f"python{python}" for python in polyfn_provider().platform_pythons} <= set(named)
 
 
 def test_the_managed_runtime_of_an_older_linux_is_refused_before_anything_is_built(tmp_path):

@@ -32,7 +32,7 @@ ALWAYS: tuple[str, ...] = (
     "lib/debug",
     "LIB/config-*",
     "LIB/EXTERNALLY-MANAGED",
-    "LIB/build-details.json",
+    "LIB/build-details*.json",
     # What is installed there belongs to the machine it was installed on, not to the function.
     "LIB/site-packages",
     "LIB/dist-packages",
@@ -80,6 +80,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "venv": ("LIB/venv",),
     "lib2to3": ("LIB/lib2to3",),
     "pydoc_data": ("LIB/pydoc_data",),
+    # Looks into other processes; what it shows them in is a megabyte of pages and scripts (3.15).
+    "profiling.sampling": ("LIB/profiling/sampling", "LIB/lib-dynload/_remote_debugging.*"),
     "__phello__": ("LIB/__phello__*", "LIB/__hello__.py"),
     # Other systems.
     "msilib": ("LIB/msilib",),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-#: `import`: whenever the module is imported. `call`: when a function runs, or under a condition.
+#: `import`: whenever the module is imported. `call`: when a function runs, or under a condition, or, for
+#: a `lazy import` (PEP 810), when its name is first used.
 #: `maybe`: its failure is provided for, or it is for another system or version.
 When = Literal["import", "call", "maybe"]
 
@@ -27,6 +29,10 @@ class Import:
     when: When
 
 
+#: What a Python before 3.15 cannot parse.
+_LAZY = re.compile(rb"^([ \t]*)lazy[ \t]+(?=(?:import|from)\b)", re.MULTILINE)
+
+
 class NotValidError(Exception):
     """The source cannot be parsed."""
 
@@ -34,11 +40,27 @@ class NotValidError(Exception):
 def imports(text: bytes) -> list[Import]:
     """Return the imports of a source. Raises NotValidError."""
     try:
-        tree = ast.parse(text)
+        tree, lazy = _parsed(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = f", line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
         raise NotValidError(f"{getattr(error, 'msg', None) or error}{line}") from None
-    return list(_of(tree.body, "import"))
+    return [
+        replace(one, when=_weaker(one.when, "call")) if one.line in lazy else one
+        for one in _of(tree.body, "import")
+    ]
+
+
+def _parsed(text: bytes) -> tuple[ast.Module, set[int]]:
+    """The tree, and the lines of its lazy imports. It may be for a newer Python than this."""
+    try:
+        tree = ast.parse(text)
+    except SyntaxError:
+        lines = {text.count(b"\n", 0, match.end()) + 1 for match in _LAZY.finditer(text)}
+        if not lines:
+            raise
+        return ast.parse(_LAZY.sub(rb"\1", text)), lines
+    statements = (node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom))
+    return tree, {node.lineno for node in statements if getattr(node, "is_lazy", False)}
 
 
 def _of(nodes: list[ast.stmt], when: When) -> Iterator[Import]:

@@ -22,7 +22,8 @@ _CORE = frozenset({
     "_abc", "_locale", "atexit", "errno", "faulthandler", "itertools", "pwd",
 })  # fmt: skip
 
-#: Modules that the standard library once had (PEP 594, PEP 632), and the version without them.
+#: Modules that the standard library once had (PEP 594, PEP 632; 3.15's release notes), and the version
+#: without them.
 REMOVED = {
     **dict.fromkeys(("asynchat", "asyncore", "distutils", "imp", "smtpd"), 12),
     **dict.fromkeys(
@@ -30,7 +31,10 @@ REMOVED = {
          "ossaudiodev", "pipes", "sndhdr", "spwd", "sunau", "telnetlib", "uu", "xdrlib", "lib2to3"),
          13,
     ),
+    **dict.fromkeys(("sre_compile", "sre_constants", "sre_parse"), 15),
 }  # fmt: skip
+#: Modules that the Python which verifies may be too old to know, and the version that has them first.
+ADDED = {"annotationlib": 14, "compression": 14, "profiling": 15}
 _SUFFIXES = (".py", ".so", ".pyc")
 
 
@@ -64,7 +68,7 @@ class Modules:
         if top in self._found or top in _CORE or top in self._zipped:
             return True
         if not self.has_stdlib:
-            return top in sys.stdlib_module_names or top in self._subject.rules.modules
+            return self._standard(top) or top in self._subject.rules.modules
         return top in sys.stdlib_module_names and self._builtin(top)
 
     @cached_property
@@ -82,6 +86,13 @@ class Modules:
         library = f"lib/python{python}"
         places = (f"{library}/{top}", f"{library}/{top}.py", f"{library}/lib-dynload/{top}.cpython.so")
         return top if any(prune.pruned(place, prune.INTERPRETER, python) for place in places) else None
+
+    def _standard(self, top: str) -> bool:
+        """Whether the target's Python has it in its standard library, as far as this one knows."""
+        python = self._layout.python
+        if python is None or top not in ADDED:
+            return top in sys.stdlib_module_names
+        return int(python[2:]) >= ADDED[top]
 
     def _builtin(self, top: str) -> bool:
         symbol = b"PyInit_" + top.encode()

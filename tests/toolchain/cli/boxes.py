@@ -80,6 +80,6 @@ def polyfn_provider():
     return Provider(
         name="box", api=1, summary="boxes", capabilities=frozenset({Capability.CALL, Capability.QUEUE}),
         platforms=(Platform("amd64", (2, 26)), Platform("arm64", (2, 26))), runtime="polyfn_box.runtime",
-        platform_pythons=("3.11", "3.12", "3.13", "3.14"),
+        platform_pythons=("3.11", "3.12", "3.13", "3.14", "3.15"),
         ships=("polyfn_box.runtime",), package=package, emulate=emulate, sampler=sampler, checks=checks,
     )  # fmt: skip

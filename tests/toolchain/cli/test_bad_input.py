@@ -113,12 +113,12 @@ def test_a_dependency_that_cannot_be_built(aws):
 
 
 def test_an_architecture_without_wheels(aws):
-    wheel = aws.root / "elsewhere-1.0-cp311-cp311-win_amd64.whl"
+    wheel = aws.root / "elsewhere-1.0-py3-none-win_amd64.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
         archive.writestr(
             "elsewhere-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: elsewhere\nVersion: 1.0\n"
         )
-        archive.writestr("elsewhere-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: cp311-cp311-win_amd64\n")
+        archive.writestr("elsewhere-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-win_amd64\n")
         archive.writestr("elsewhere-1.0.dist-info/RECORD", "")
     (aws.root / "bad.py").write_text('# /// script\n# dependencies = ["elsewhere"]\n# ///\n' + GOOD)
     done = aws.polyfn("package", "bad.py", "--target", "aws", UV_NO_INDEX="1", UV_FIND_LINKS=str(aws.root))

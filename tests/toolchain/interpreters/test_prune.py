@@ -16,6 +16,7 @@ from polyfn.toolchain.bundle import prune
         "lib/python3.13/site-packages", "lib/python3.13/json/__pycache__", "lib/libpython3.13.a", "include",
         "share", "lib/tcl8.6", "lib/pkgconfig", "lib/python3.13/pydoc_data", "lib/python3.13/lib2to3",
         "lib/python3.13/lib-dynload/_testcapi.cpython-313-x86_64-linux-gnu.so", "bin",
+        "lib/python3.13/profiling/sampling", "lib/python3.13/build-details..x86_64-linux-gnu.json",
     ],
 )  # fmt: skip
 def test_left_out(path):
@@ -26,7 +27,7 @@ def test_left_out(path):
     "path",
     [
         "lib/python3.13/os.py", "lib/python3.13/unittest", "lib/python3.13/doctest.py",
-        "lib/python3.13/threading.py",
+        "lib/python3.13/threading.py", "lib/python3.13/profiling/tracing",
         "lib/python3.13/lib-dynload", "lib/python3.13/lib-dynload/_ssl.cpython-313-x86_64-linux-gnu.so",
         "lib/python3.13/asyncio/tasks.py", "lib/python3.13/_sysconfigdata__linux_x86_64-linux-gnu.py",
         "lib/libssl.so.3", "lib/python3.13/LICENSE.txt", "lib/python3.13/timeit.py", "lib",

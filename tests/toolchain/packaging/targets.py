@@ -42,7 +42,7 @@ def desk(ships: Sequence[str] = ("deskruntime",)) -> Provider:
         ships=tuple(ships),
         package=package,
         settings=DeskSettings,
-        platform_pythons=("3.11", "3.12", "3.13", "3.14"),
+        platform_pythons=("3.11", "3.12", "3.13", "3.14", "3.15"),
     )
 
 

@@ -42,6 +42,11 @@ def found(tmp_path, aws, files):
         ("try:\n import x\nexcept KeyError: pass", "import"),
         ("with open(p): import x", "import"),
         ("if TYPE_CHECKING: pass\nelse:\n import x", "import"),
+        # These no Python before 3.15 can parse (PEP 810).
+        ("lazy import x", "call"),
+        ("if True:\n  lazy  from x import y", "call"),
+        ("lazy import a\nimport x", "import"),
+        ('"""\nlazy import a\n"""\nlazy from a import b\nimport x', "import"),
         ("def f(): import x", "call"),
         ("async def f():\n for i in (): import x", "call"),
         ("if DEBUG: import x", "call"),
@@ -153,10 +158,12 @@ def test_what_the_artifact_says_was_left_out(tmp_path, aws):
     assert 'keep = ["databases"]' in one.remedy
 
 
-def test_what_python_removed(tmp_path, aws):
-    one = only(make(tmp_path / "a.zip", bundle({"main.py": "import distutils.core\n"})), aws)
+@pytest.mark.parametrize(("module", "python"), [("distutils.core", "3.12"), ("sre_parse", "3.15")])
+def test_what_python_removed(module, python, tmp_path, aws):
+    files = bundle({"main.py": f"import {module}\n"}, python=python)
+    one = only(make(tmp_path / "a.zip", files), aws)
     assert (one.code, one.severity) == ("PV310", "error")
-    assert "which Python 3.12 removed" in one.message
+    assert f"which Python {python} removed" in one.message
 
 
 def test_built_into_the_program(tmp_path, aws):
@@ -181,6 +188,13 @@ def test_the_platforms_own_python(tmp_path, aws):
     text = b"import json, sqlite3, boto3, requests\n"
     findings = verify(make(tmp_path / "a.zip", {**GOOD, "app.py": text}), aws)
     assert [one.message for one in findings] == ["app.py:1 imports requests, which is not in the artifact"]
+
+
+@pytest.mark.parametrize(("python", "count"), [("3.13", 1), ("3.14", 0)])
+def test_the_platforms_own_python_may_be_newer(python, count, tmp_path, aws):
+    manifest = MANIFEST % python.encode()
+    files = {**GOOD, "polyfn.json": manifest, "app/main.py": b"from compression import zstd\n"}
+    assert len(found(tmp_path, aws, files)) == count
 
 
 def test_a_cycle_ends(tmp_path, aws):

@@ -13,7 +13,7 @@ from polyfn.toolchain.verify.finding import Finding, found
 from polyfn.toolchain.verify.subject import Subject
 
 #: Of the releases; those of alphas and betas differ.
-MAGIC = {"3.9": 3425, "3.10": 3439, "3.11": 3495, "3.12": 3531, "3.13": 3571, "3.14": 3627}
+MAGIC = {"3.9": 3425, "3.10": 3439, "3.11": 3495, "3.12": 3531, "3.13": 3571, "3.14": 3627, "3.15": 3666}
 _HASH, _CHECKED = 1, 2
 #: Before 3.11 the hash was another function.
 _HASHED_ALIKE = 3450
