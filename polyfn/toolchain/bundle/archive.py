@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import functools
 import hashlib
 import lzma
 import re
@@ -73,10 +74,16 @@ def fetch(source: str, cache: Path) -> Path:
         return kept / wanted
     room(kept)
     if is_url(source):
-        with tempfile.NamedTemporaryFile(dir=kept, prefix="download-") as opened:
-            _download(source, opened)
-            return _keep(Path(opened.name), source, wanted, kept)
+        return _fetched(source, wanted, kept)
     return _keep(_local(source), source, wanted, kept)
+
+
+@functools.cache
+def _fetched(source: str, wanted: str | None, kept: Path) -> Path:
+    """Download once for all who ask in one build: only the content tells whether it is another one."""
+    with tempfile.NamedTemporaryFile(dir=kept, prefix="download-") as opened:
+        _download(source, opened)
+        return _keep(Path(opened.name), source, wanted, kept)
 
 
 def _keep(file: Path, source: str, wanted: str | None, kept: Path) -> Path:

@@ -116,6 +116,14 @@ def test_a_download_tells_its_bytes(served, tmp_path, told, monkeypatch):
     ]
 
 
+def test_url_without_a_checksum_is_downloaded_once_in_a_build(served, tmp_path):
+    folder, base = served
+    shutil.copyfile(standalone.archive("arm64"), folder / "build.tar.gz")
+    first = archive.fetch(f"{base}/build.tar.gz", tmp_path / "cache")
+    (folder / "build.tar.gz").unlink()
+    assert archive.fetch(f"{base}/build.tar.gz", tmp_path / "cache") == first
+
+
 def test_url_that_is_not_there(served, tmp_path):
     _, base = served
     with pytest.raises(InterpreterError, match="could not be downloaded") as caught:
