@@ -145,6 +145,53 @@ def unpack_debs(packages: tuple[str, ...], arch: str, target: Path) -> None:
         subprocess.run([program("dpkg"), "-x", file, target], check=True)
 
 
+def source(package: str, suite: str) -> Path:
+    """The upstream archive of a Debian source package, of any suite: apt fetches and checks it."""
+    folder = cache() / f"sources-{suite}"
+    with only_one(folder.name):
+        if not (found := sorted(folder.glob(f"{package}_*.orig.tar.*z"))):
+            found = _download_source(package, suite, folder)
+    return found[-1]
+
+
+def _download_source(package: str, suite: str, folder: Path) -> list[Path]:
+    options = _apt(suite, folder)
+    for command in (["update", "-qq"], ["source", "--download-only", "-qq", package]):
+        got = subprocess.run(
+            [program("apt-get"), *options, *command], cwd=folder, capture_output=True, text=True
+        )
+        if got.returncode != 0:
+            reason = (got.stderr.strip().splitlines() or ["no reason given"])[0]
+            raise MissingPartError(f"apt-get has no source of {package} in {suite}: {reason}")
+    return sorted(folder.glob(f"{package}_*.orig.tar.*z"))
+
+
+def _apt(suite: str, folder: Path) -> list[str]:
+    """Options for an apt that knows the sources of one suite, and leaves this machine's own as it is."""
+    lists = folder / "sources.list.d"
+    for place in (lists, folder / "lists/partial", folder / "cache/archives/partial"):
+        place.mkdir(parents=True, exist_ok=True)
+    (lists / "debian.sources").write_text(
+        f"Types: deb-src\nURIs: {_mirror()}\nSuites: {suite}\nComponents: main\n"
+        "Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg\n"
+    )
+    told = {
+        "Dir::Etc::sourcelist": "/dev/null", "Dir::Etc::sourceparts": lists,
+        "Dir::State::lists": folder / "lists", "Dir::Cache": folder / "cache", "APT::Sandbox::User": "",
+    }  # fmt: skip
+    return [f"-o{name}={value}" for name, value in told.items()]
+
+
+def _mirror() -> str:
+    """Where this machine has Debian's own packages from."""
+    asked = [program("apt-get"), "indextargets", "--format", "$(ORIGIN) $(LABEL) $(SITE)"]
+    told = subprocess.run([*asked, "Created-By: Packages"], capture_output=True, text=True)
+    sites = [line.split()[2] for line in told.stdout.splitlines() if line.startswith("Debian Debian ")]
+    if not sites:
+        raise MissingPartError("apt has no index of Debian's own packages (apt-get update)")
+    return sites[0]
+
+
 def rie(arch: str) -> Path:
     """AWS's own Runtime Interface Emulator, out of the aws-sam-cli wheel."""
     member = {"amd64": "aws-lambda-rie-x86_64", "arm64": "aws-lambda-rie-arm64"}[arch]
