@@ -10,9 +10,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from polyfn.toolchain import pythons
 from polyfn.toolchain.bundle import dependencies, digests, identity
 from polyfn.toolchain.bundle.assemble import Kept, Plan, assemble, install_dependencies, stage
-from polyfn.toolchain.bundle.find import base_executable, default_python, minor
+from polyfn.toolchain.bundle.find import base_executable, default_python
 from polyfn.toolchain.bundle.requirements import Requirements
 from polyfn.toolchain.bundle.resolve import Resolver
 from polyfn.toolchain.bundle.store import Store
@@ -66,11 +67,8 @@ class Line:
         """Find the names under which a bundle's parts are in the store. Raises what resolving raises."""
         assert plan.interpreter is not None
         told = identity.interpreter(plan.interpreter, arch=plan.arch, python=plan.python, cache=plan.cache)
-        site, pins = self.resolver.wanted(plan.requirements, self._target(plan, told.python))
+        site, pins = self.resolver.wanted(plan.requirements, plan.target(told.python))
         return Kept(self.store, told.python, told.digest, site, pins, identity.compiler(told.python))
-
-    def _target(self, plan: Plan, python: str) -> dependencies.Target:
-        return dependencies.Target(python, plan.platform)
 
     def collected(
         self, plan: Plan, sites: Sequence[str | None] | None = None, *, stays: bool = False
@@ -160,7 +158,7 @@ class Line:
             return
         with contextlib.suppress(ToolchainError):
             place = self.folder / f"early-{plan.arch}"
-            install_dependencies(plan.requirements, place, self._target(plan, kept.python), kept)
+            install_dependencies(plan.requirements, place, plan.target(kept.python), kept)
             shutil.rmtree(place, ignore_errors=True)
 
     def _is_there(self, kept: Kept) -> bool:
@@ -191,7 +189,7 @@ class Line:
         needs = {need for entry in manifest.functions for need in entry.needs}
         if plan.interpreter == "linked" or not needs:
             return kept
-        site, pins = self.resolver.wanted(plan.requirements, self._target(plan, kept.python), needs)
+        site, pins = self.resolver.wanted(plan.requirements, plan.target(kept.python), needs)
         return replace(kept, site=site, pins=pins)
 
     def _artifact_key(self, plan: Plan, kept: Kept, manifest: Manifest) -> str | None:
@@ -237,7 +235,7 @@ class Line:
         """Return the Python to collect with: the target's version if it is installed here."""
         version = plan.python or default_python()
         try:
-            return base_executable(version), minor(version)
+            return base_executable(version), pythons.minor(version)
         except InterpreterError:
             here = default_python()
             self.log(f"Python {version} is not installed on this machine: reading the functions with {here}")

@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from polyfn.toolchain.bundle import stdlib
-from polyfn.toolchain.bundle.find import base_executable, host_arch
+from polyfn.toolchain.bundle import builders, stdlib
+from polyfn.toolchain.bundle.find import host_arch, runs
 from polyfn.toolchain.bundle.interpreter import Interpreter
-from polyfn.toolchain.errors import InternalError, InterpreterError
+from polyfn.toolchain.errors import InternalError
 from polyfn.toolchain.interrupts import tracked
 
 _SCRIPT = Path(__file__).with_name("compiling.py")
@@ -60,21 +60,10 @@ def keep(*trees: Path) -> None:
 def _compiler(root: Path, interpreter: Interpreter) -> list[str] | None:
     """The bundle's own interpreter if it runs here, else one of the same minor version."""
     own = [str(root / part) if "/" in part else part for part in interpreter.command]
-    if interpreter.source in ("managed", "archive") and interpreter.arch == host_arch() and _runs(own):
+    if interpreter.source in ("managed", "archive") and interpreter.arch == host_arch() and runs(own):
         return own
-    try:
-        return [base_executable(interpreter.python)]
-    except InterpreterError:
-        return None
-
-
-def _runs(command: list[str]) -> bool:
-    try:
-        return (
-            subprocess.run([*command, "-I", "-S", "-c", ""], capture_output=True, check=False).returncode == 0
-        )
-    except OSError:
-        return False
+    found = builders.compiler(interpreter.python)
+    return None if found is None else [found]
 
 
 def _compile(command: list[str], root: Path, share: tuple[str, ...]) -> list[str]:

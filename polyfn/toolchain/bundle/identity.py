@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from polyfn.toolchain.bundle import archive, digests, host, libraries, managed, prune
+from polyfn.toolchain import pythons
+from polyfn.toolchain.bundle import archive, builders, digests, host, libraries, managed, prune
 from polyfn.toolchain.bundle import interpreter as interpreters
-from polyfn.toolchain.bundle.find import base_executable, default_python, host_arch, minor
-from polyfn.toolchain.errors import InterpreterError
+from polyfn.toolchain.bundle.find import default_python, host_arch
 from polyfn.toolchain.provider import Arch
 
 Log = Callable[[str], None]
@@ -69,9 +69,9 @@ class Identity:
 def interpreter(source: str, *, arch: Arch, python: str | None, cache: Path) -> Identity:
     """Tell which interpreter a source gives. Raises InterpreterError where there is none."""
     if source == "linked":
-        return Identity(minor(python or default_python()), None)
+        return Identity(pythons.minor(python or default_python()), None)
     if source == "platform":
-        return Identity(minor(python or default_python()), "platform")
+        return Identity(pythons.minor(python or default_python()), "platform")
     if source == "host":
         return _host(python)
     called = archive.name(source.partition("#")[0])
@@ -82,12 +82,10 @@ def interpreter(source: str, *, arch: Arch, python: str | None, cache: Path) -> 
     return Identity(tree.python, digests.key(folder=folder.name, content=content))
 
 
-def compiler(python: str | None) -> str:
+def compiler(python: str) -> str:
     """Return what stands for the Python on this machine that would compile for a version, or none."""
-    try:
-        return version(base_executable(python))
-    except InterpreterError:
-        return "none"
+    found = builders.compiler(python)
+    return "none" if found is None else version(found)
 
 
 @functools.cache
