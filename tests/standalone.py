@@ -88,16 +88,22 @@ def downloads(folder: Path, *archs: str, python: str = PYTHON, sha256: str | Non
 
 
 def _download(arch: str, python: str, sha256: str | None) -> tuple[str, dict[str, object]]:
-    file, full = archive(arch, python), version(arch, python)
-    major, minor, patch = full.split(".")
-    key = f"cpython-{full}-linux-{MACHINE[arch]}-gnu"
-    entry = {
+    return entry(archive(arch, python), arch, version(arch, python), sha256=sha256)
+
+
+def entry(
+    file: Path, arch: str, version: str, *, variant: str | None = None, sha256: str | None = None
+) -> tuple[str, dict[str, object]]:
+    """One archive, as the list of downloads has it: its key, and what uv has to know of it."""
+    major, minor, patch = version.split(".")
+    key = f"cpython-{version}{f'+{variant}' if variant else ''}-linux-{MACHINE[arch]}-gnu"
+    told = {
         "name": "cpython", "arch": {"family": MACHINE[arch], "variant": None}, "os": "linux", "libc": "gnu",
         "major": int(major), "minor": int(minor), "patch": int(patch), "prerelease": "",
         "url": file.as_uri(), "sha256": sha256 or hashlib.sha256(file.read_bytes()).hexdigest(),
-        "variant": None, "build": "1",
+        "variant": variant, "build": "1",
     }  # fmt: skip
-    return key, entry
+    return key, told
 
 
 def _make(arch: str, python: str, path: Path) -> None:

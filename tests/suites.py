@@ -27,6 +27,19 @@ def libraries(suite: str, *packages: str) -> tuple[str, ...]:
     return tuple(name for name in dict.fromkeys(names) if name not in (*_NOT_CARRIED, *packages))
 
 
+def source(package: str, suite: str) -> Path:
+    """The upstream archive of a source package: apt fetches and checks it."""
+    folder = parts.cache() / f"sources-{suite}"
+    configuration = _configuration(suite)
+    with parts.only_one(folder.name):
+        folder.mkdir(exist_ok=True)
+        if not (found := sorted(folder.glob(f"{package}_*.orig.tar.*z"))):
+            command = ["apt-get", "-oAPT::Sandbox::User=", "source", "--download-only", "-qq", package]
+            _run(command, configuration, f"apt has no source of {package} in {suite}", folder)
+            found = sorted(folder.glob(f"{package}_*.orig.tar.*z"))
+    return found[-1]
+
+
 def refresh(suite: str) -> None:
     """Fetch the lists again: a suite that is not frozen forgets the versions that it had."""
     _run(["apt-get", "update", "-q"], _configuration(suite), f"apt has no suite {suite}")
@@ -49,13 +62,14 @@ def _configuration(suite: str) -> Path:
 
 
 def _source(suite: str) -> str:
-    """The line for a suite on the mirror of the machine's own packages."""
+    """The lines for a suite on the mirror of the machine's own packages."""
     asked = ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Identifier: Packages", "Label: Debian"]
     sites = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.split()
     if not sites:
         raise parts.MissingPartError("apt has no lists of Debian's packages: apt-get update")
     keys = "/usr/share/keyrings/debian-archive-keyring.gpg"
-    return f"deb [arch={','.join(ARCHITECTURES)} signed-by={keys}] {sites[0]} {suite} main\n"
+    where = f"[arch={','.join(ARCHITECTURES)} signed-by={keys}] {sites[0]} {suite} main\n"
+    return f"deb {where}deb-src {where}"
 
 
 def _text(folder: Path) -> str:
@@ -66,10 +80,10 @@ def _text(folder: Path) -> str:
     return "".join(f'{name} "{value}";\n' for name, value in own.items())
 
 
-def _run(command: list[str], configuration: Path, what: str) -> str:
+def _run(command: list[str], configuration: Path, what: str, cwd: Path | None = None) -> str:
     program = str(parts.program(command[0]))
     environment = {**os.environ, "APT_CONFIG": str(configuration)}
-    got = subprocess.run([program, *command[1:]], capture_output=True, text=True, env=environment)
+    got = subprocess.run([program, *command[1:]], cwd=cwd, capture_output=True, text=True, env=environment)
     # apt-get update reports what it could not fetch as a warning.
     if got.returncode != 0 or "Failed to fetch" in got.stderr:
         raise parts.MissingPartError(

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from pydantic import BaseModel, ValidationError
 
+from polyfn.toolchain import pythons
 from polyfn.toolchain.bundle.find import default_python, host_arch
 from polyfn.toolchain.errors import PlatformError, ProjectError
 from polyfn.toolchain.installed import PROVIDERS, installed
@@ -76,8 +77,9 @@ def python(project: Project, provider: Provider, wanted: str | None, interpreter
     if chosen is None and interpreter is not None and interpreter not in NAMED:
         return None
     if chosen is None:
-        newest = sorted(allowed, key=lambda version: int(version.partition(".")[2]), reverse=True)
-        fitting = [v for v in (default_python(), *newest) if v in allowed and _allows(project, v)]
+        newest = sorted(allowed, key=pythons.numbers, reverse=True)
+        running = default_python() if interpreter != "platform" else pythons.plain(default_python())
+        fitting = [v for v in (running, *newest) if pythons.plain(v) in allowed and _allows(project, v)]
         if not fitting:
             raise PlatformError(
                 f"the target {provider.name!r} has {_listed(allowed)}, and {project.name} requires "
@@ -85,6 +87,11 @@ def python(project: Project, provider: Provider, wanted: str | None, interpreter
             )
         return fitting[0]
     check_python(provider, chosen, allowed)
+    if interpreter == "platform" and pythons.threaded(chosen):
+        raise PlatformError(
+            f"the target {provider.name!r} has no free-threaded Python of its own",
+            hint="leave --interpreter at its default: the artifact brings its own Python",
+        )
     if not _allows(project, chosen):
         raise ProjectError(
             f"{project.declared_in.name}: requires-python = {project.requires_python!r} excludes {chosen}",
@@ -94,11 +101,19 @@ def python(project: Project, provider: Provider, wanted: str | None, interpreter
 
 
 def check_python(provider: Provider, version: str, allowed: Sequence[str]) -> None:
-    """Raise PlatformError if the provider does not run this minor version."""
-    if ".".join(version.split(".")[:2]) not in allowed:
+    """Raise PlatformError if the provider does not run this minor version.
+
+    `allowed` are minor versions; from 3.13 on each stands for its free-threaded build as well.
+    """
+    if pythons.plain(pythons.minor(version)) not in allowed:
         raise PlatformError(
             f"the target {provider.name!r} has no Python {version}; it has {_listed(allowed)}",
             hint="choose one of them with --python, or in [tool.polyfn]",
+        )
+    if pythons.threaded(version) and pythons.numbers(version) < pythons.FIRST_THREADED:
+        raise PlatformError(
+            f"there is no free-threaded Python {pythons.plain(version)}; the first is 3.13t",
+            hint="choose a newer one with --python, or in [tool.polyfn]",
         )
 
 
@@ -125,4 +140,5 @@ def _allows(project: Project, version: str) -> bool:
             "is no version specifier, such as '>=3.11'"
         ) from None
     # A minor version stands for its newest patch release.
-    return specifier.contains(version if version.count(".") > 1 else f"{version}.99")
+    plain = pythons.plain(version)
+    return specifier.contains(plain if plain.count(".") > 1 else f"{plain}.99")

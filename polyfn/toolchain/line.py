@@ -10,10 +10,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from polyfn.toolchain import progress
+from polyfn.toolchain import progress, pythons
 from polyfn.toolchain.bundle import compiler, dependencies, digests, identity
 from polyfn.toolchain.bundle.assemble import Kept, Plan, assemble, install_dependencies, stage
-from polyfn.toolchain.bundle.find import base_executable, default_python, minor
+from polyfn.toolchain.bundle.find import base_executable, default_python
 from polyfn.toolchain.bundle.requirements import Requirements
 from polyfn.toolchain.bundle.resolve import Resolver
 from polyfn.toolchain.bundle.store import Store
@@ -71,15 +71,12 @@ class Line:
             told = identity.interpreter(
                 plan.interpreter, arch=plan.arch, python=plan.python, store=self.store
             )
-            site, pins = self.resolver.wanted(plan.requirements, self._target(plan, told.python))
+            site, pins = self.resolver.wanted(plan.requirements, plan.target(told.python))
             chosen = compiler.choose(
                 told.version, arch=plan.arch, source=plan.interpreter, program=told.program,
                 cache=plan.cache, log=self.log, refresh=self.store.refresh,
             )  # fmt: skip
             return Kept(self.store, told.python, told.digest, site, pins, chosen)
-
-    def _target(self, plan: Plan, python: str) -> dependencies.Target:
-        return dependencies.Target(python, plan.platform)
 
     def collected(
         self, plan: Plan, sites: Sequence[str | None] | None = None, *, stays: bool = False
@@ -170,7 +167,7 @@ class Line:
             return
         with contextlib.suppress(ToolchainError), progress.step("preparing", plan.arch):
             place = self.folder / f"early-{plan.arch}"
-            install_dependencies(plan.requirements, place, self._target(plan, kept.python), kept)
+            install_dependencies(plan.requirements, place, plan.target(kept.python), kept)
             shutil.rmtree(place, ignore_errors=True)
 
     def _is_there(self, kept: Kept) -> bool:
@@ -202,7 +199,7 @@ class Line:
         needs = {need for entry in manifest.functions for need in entry.needs}
         if plan.interpreter == "linked" or not needs:
             return kept
-        site, pins = self.resolver.wanted(plan.requirements, self._target(plan, kept.python), needs)
+        site, pins = self.resolver.wanted(plan.requirements, plan.target(kept.python), needs)
         return replace(kept, site=site, pins=pins)
 
     def _artifact_key(self, plan: Plan, kept: Kept, manifest: Manifest) -> str | None:
@@ -251,7 +248,7 @@ class Line:
         """Return the Python to collect with: the target's version if it is installed here."""
         version = plan.python or default_python()
         try:
-            return base_executable(version), minor(version)
+            return base_executable(version), pythons.minor(version)
         except InterpreterError:
             here = default_python()
             self.log(f"Python {version} is not installed on this machine: reading the functions with {here}")

@@ -53,7 +53,7 @@ class InterpreterEntry(_Model):
     """The interpreter inside a bundle."""
 
     source: Literal["managed", "host", "archive", "platform", "linked"]
-    version: str = Field(description="full version, such as 3.13.2")
+    version: str = Field(description="full version, such as 3.13.2; 3.13.2t is free-threaded")
     origin: str | None = Field(default=None, description="what it was made from: a name, never a local path")
 
 

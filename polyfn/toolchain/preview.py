@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from polyfn.toolchain import progress
 from polyfn.toolchain.bundle import explain, identity, interpreter, requirements
 from polyfn.toolchain.bundle.assemble import Plan
-from polyfn.toolchain.bundle.dependencies import Target
 from polyfn.toolchain.bundle.resolve import Resolver
 from polyfn.toolchain.bundle.store import Store
 from polyfn.toolchain.cache import cache_folder
@@ -53,7 +52,7 @@ def preview(request: PackageRequest, *, log: Log, plugins: Plugins) -> list[Prev
 def _one(one: Plan, request: PackageRequest, resolver: Resolver, store: Store) -> Preview:
     assert one.interpreter is not None
     told = identity.interpreter(one.interpreter, arch=one.arch, python=one.python, store=store)
-    target = Target(told.python, one.platform)
+    target = one.target(told.python)
     wanted = requirements.read(one.project)
     settings = one.project.settings
     left = interpreter.left_out(

@@ -220,7 +220,8 @@ class Provider:
     top-level packages or dotted subpackages copied into a bundle for it. `sampler` makes native
     events for a function, with the given data as payload where it is not None; the first sample is
     the default form. `checks` returns findings for `polyfn check`, as (severity, message) pairs.
-    `rules` are what `polyfn verify` holds an artifact against.
+    `rules` are what `polyfn verify` holds an artifact against. `pythons` are minor versions; from 3.13
+    on each stands for its free-threaded build as well. `platform_pythons` are the platform's own.
     """
 
     name: str

@@ -22,20 +22,20 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 from urllib.parse import unquote, urlsplit
 
-from polyfn.toolchain import progress
+from polyfn.toolchain import progress, pythons
 from polyfn.toolchain.artifacts.paths import unsafe
 from polyfn.toolchain.bundle import elf
 from polyfn.toolchain.cache import room
 from polyfn.toolchain.errors import InterpreterError
 from polyfn.toolchain.provider import Arch
 
-_PROGRAM = re.compile(r"python(3\.\d+)$")
+_PROGRAM = re.compile(r"python(3\.\d+t?)$")
 _ZSTD = b"\x28\xb5\x2f\xfd"
 
 
 @dataclass(frozen=True)
 class Tree:
-    """An interpreter's tree: `prefix/bin/python3.x`."""
+    """An interpreter's tree: `prefix/bin/python3.x`, or `python3.xt` if it is free-threaded."""
 
     prefix: Path
     python: str
@@ -234,11 +234,11 @@ def _tree(prefix: Path) -> Tree | None:
 def _version(prefix: Path, program: Path, python: str) -> str:
     # PY_VERSION stands as a string of its own in whichever file holds the interpreter's core.
     pattern: Callable[[bytes], re.Match[bytes] | None] = re.compile(
-        rb"\x00(" + re.escape(python).encode() + rb"\.\d+)(?:(?:a|b|rc)\d+)?\+?\x00"
+        rb"\x00(" + re.escape(pythons.plain(python)).encode() + rb"\.\d+)(?:(?:a|b|rc)\d+)?\+?\x00"
     ).search
     for path in (program, *sorted((prefix / "lib").glob(f"libpython{python}.so*"))):
         if path.is_file() and (match := pattern(path.read_bytes())):
-            return match[1].decode()
+            return match[1].decode() + "t" * pythons.threaded(python)
     raise InterpreterError(
         f"{program.name} does not say which release of Python {python} it is",
         hint="give an archive in the layout of the standalone builds",

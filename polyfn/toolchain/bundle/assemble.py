@@ -6,13 +6,14 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 
 from pydantic import BaseModel
 
 import polyfn
-from polyfn.toolchain import progress
-from polyfn.toolchain.bundle import bytecode, dependencies, digests, pack, ships, start
+from polyfn.toolchain import progress, pythons
+from polyfn.toolchain.bundle import builders, bytecode, dependencies, digests, pack, ships, start
 from polyfn.toolchain.bundle.compiler import Compiler
 from polyfn.toolchain.bundle.interpreter import Interpreter, complete, install
 from polyfn.toolchain.bundle.requirements import Requirements
@@ -42,6 +43,14 @@ class Plan:
     cache: Path
     #: The dependencies, where they are installed already.
     site: Path | None = None
+
+    def target(self, python: str) -> dependencies.Target:
+        """Return what dependencies are installed for; `python` is the interpreter's minor version."""
+        return dependencies.Target(python, self.platform, self._own if pythons.threaded(python) else None)
+
+    @cached_property
+    def _own(self) -> str | None:
+        return builders.own(self.interpreter, arch=self.arch, python=self.python, cache=self.cache)
 
 
 @dataclass(frozen=True)
@@ -126,8 +135,7 @@ def _dependencies(
         shutil.copytree(plan.site, site)
         return distributions(site)
     needs = {need for entry in manifest.functions for need in entry.needs}
-    target = dependencies.Target(interpreter.python, plan.platform)
-    return install_dependencies(plan.requirements, site, target, kept, needs)
+    return install_dependencies(plan.requirements, site, plan.target(interpreter.python), kept, needs)
 
 
 def install_dependencies(

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from polyfn.toolchain import pythons
 from polyfn.toolchain.bundle import stdlib
 from polyfn.toolchain.bundle.compiler import Compiler
-from polyfn.toolchain.bundle.find import minor
 from polyfn.toolchain.errors import InternalError
 from polyfn.toolchain.interrupts import tracked
 
@@ -34,7 +34,7 @@ def compile_tree(
         for skipped in list(pool.map(lambda share: _compile(compiler.program, root, share), shares)):
             for name in skipped:
                 if name.startswith("app/"):
-                    log(f"{name} is not Python {minor(compiler.version)}: carried without bytecode")
+                    log(f"{name} is not Python {pythons.minor(compiler.version)}: carried without bytecode")
     if ("python",) in shares:
         stdlib.drop_sources(root / "python")
     return True

@@ -1,8 +1,9 @@
 """Which Python compiles a bundle's bytecode.
 
 Two releases of one minor version read each other's bytecode, but need not write the same: a line
-table may differ. So the interpreter that goes into the bundle compiles it, where it runs on this
-machine; else one of exactly its version, fetched if need be; else one of its minor version.
+table may differ, and between the standard and the free-threaded build what is marked as shared. So
+the interpreter that goes into the bundle compiles it, where it runs on this machine; else one of
+exactly its version, fetched if need be; else one of its minor version.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from polyfn.toolchain import pythons
 from polyfn.toolchain.bundle import archive, managed, unavailable
-from polyfn.toolchain.bundle.find import base_executable, host_arch, minor
+from polyfn.toolchain.bundle.find import host_arch, installed
 from polyfn.toolchain.errors import InterpreterError
 from polyfn.toolchain.provider import Arch
 
@@ -73,15 +75,16 @@ def _candidates(
     yield from _installed(version)
     if source == "managed":  # the network was there for one architecture
         yield from _fetched(version, cache, refresh)
-    yield from _installed(minor(version))
+    # Of both kinds the code, the magic number and the names of files are the same.
+    for wanted in (version, pythons.plain(version)):
+        yield from _installed(wanted)
+        yield from _installed(pythons.minor(wanted))
     yield from _fetched(version, cache, refresh)
 
 
 def _installed(version: str) -> Iterator[str]:
-    try:
-        yield base_executable(version)
-    except InterpreterError:
-        return
+    if (found := installed(version)) is not None:
+        yield found
 
 
 def _fetched(version: str, cache: Path, refresh: bool) -> Iterator[Path]:

@@ -11,11 +11,9 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
-from polyfn.toolchain import uv_command
-from polyfn.toolchain.bundle import dependency_faults, site, wheels
-from polyfn.toolchain.bundle.find import base_executable
+from polyfn.toolchain import pythons, uv_command
+from polyfn.toolchain.bundle import builders, dependency_faults, site, wheels
 from polyfn.toolchain.bundle.requirements import Requirements, staying_home
-from polyfn.toolchain.errors import InterpreterError
 from polyfn.toolchain.provider import Platform
 
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
@@ -25,29 +23,26 @@ _LEVELS = ((2, 17), (2, 28), *((2, minor) for minor in range(31, 41)))
 
 @dataclass(frozen=True)
 class Target:
-    """What to install for. `platform` None is this machine, whatever it is."""
+    """What to install for. `platform` None is this machine, whatever it is.
+
+    `own` is the bundle's own interpreter, where a free-threaded one is for this machine.
+    """
 
     python: str
     platform: Platform | None
+    own: str | None = None
 
     def arguments(self) -> list[str]:
-        """Return what tells uv. A Python of the right version builds better than any other."""
-        chosen = ["--python", _builder(self.python)]
+        """Return what tells uv. Raises InterpreterError where no Python here can choose such wheels."""
+        chosen = ["--python", builders.builder(self.python, self.own)]
         if self.platform is not None:
-            chosen += ["--python-version", self.python, "--python-platform", tag(self.platform)]
+            version = pythons.plain(self.python)
+            chosen += ["--python-version", version, "--python-platform", tag(self.platform)]
         return chosen
 
     def __str__(self) -> str:
         where = "this machine" if self.platform is None else f"{self.platform.arch} ({tag(self.platform)})"
         return f"Python {self.python} on {where}"
-
-
-def _builder(python: str) -> str:
-    """The Python that uv works with: of the target's version, if there is one on this machine."""
-    try:
-        return base_executable(python)
-    except InterpreterError:
-        return base_executable(None)
 
 
 def tag(platform: Platform) -> str:

@@ -13,6 +13,7 @@ from urllib.parse import unquote
 from packaging.tags import Tag, compatible_tags, cpython_tags
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
+from polyfn.toolchain import pythons
 from polyfn.toolchain.bundle import dependencies
 from polyfn.toolchain.bundle.dependencies import Target
 from polyfn.toolchain.bundle.requirements import Requirements
@@ -69,9 +70,9 @@ def _packages(asked: Requirements, target: Target, *more: str) -> list[dict[str,
 
 def _offered(asked: Requirements, target: Target) -> list[dict[str, Any]]:
     """All files of these versions, whatever they are for; of no file where uv cannot tell."""
-    everywhere = Target(target.python, None)
+    everywhere = Target(target.python, None, target.own)
     try:
-        return _packages(asked, everywhere, "--universal", f"--python-version={target.python}")
+        return _packages(asked, everywhere, "--universal", f"--python-version={pythons.plain(target.python)}")
     except ToolchainError:
         return []
 
@@ -104,7 +105,7 @@ def _file(entry: dict[str, Any]) -> str:
 
 def supported(python: str, platform: Platform) -> list[Tag]:
     """Return the tags that a target takes, the best first."""
-    major, minor = (int(part) for part in python.split(".")[:2])
+    major, minor = pythons.numbers(python)[:2]
     machine = _MACHINES[platform.arch]
     levels = [(2, level) for level in range(platform.glibc[1], 4, -1)]
     names: list[str] = []
@@ -113,8 +114,9 @@ def supported(python: str, platform: Platform) -> list[Tag]:
         names += [f"{old}_{machine}" for old, glibc in _OLD.items() if glibc == level]
     names.append(f"linux_{machine}")
     interpreter = f"cp{major}{minor}"
+    abi = interpreter + "t" * pythons.threaded(python)
     return [
-        *cpython_tags((major, minor), [interpreter], names),
+        *cpython_tags((major, minor), [abi], names),
         *compatible_tags((major, minor), interpreter, names),
     ]
 
@@ -170,8 +172,10 @@ def _against(tag: Tag, python: str, platform: Platform) -> tuple[int, str]:
     major, minor = python.split(".")[:2]
     if tag.interpreter.startswith("pp") or tag.interpreter.startswith("graalpy"):
         return 6, "for another implementation of Python"
-    if tag.abi.endswith("t") and tag.abi.startswith("cp"):
-        return 5, "for free-threaded Python"
+    if tag.abi.startswith("cp") and tag.abi.endswith("t") != pythons.threaded(python):
+        return 5, "for Python with the GIL" if pythons.threaded(python) else "for free-threaded Python"
+    if tag.abi == "abi3" and pythons.threaded(python):
+        return 5, "for the stable ABI, which free-threaded Python does not have"
     if tag.interpreter != f"cp{major}{minor}" and tag.abi not in ("abi3", "none"):
         return 4, "for another version of Python"
     if tag.abi == "abi3" and int(tag.interpreter.removeprefix("cp")[1:] or 0) > int(minor):

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from polyfn.toolchain import uv_command
+from polyfn.toolchain import pythons, uv_command
 from polyfn.toolchain.errors import InterpreterError
 from polyfn.toolchain.provider import Arch
 
@@ -26,12 +26,7 @@ def host_arch() -> Arch:
 
 def default_python() -> str:
     """Return the minor version of the running Python, such as `3.13`."""
-    return f"{sys.version_info[0]}.{sys.version_info[1]}"
-
-
-def minor(python: str) -> str:
-    """Return `3.13` for `3.13` and for `3.13.2`."""
-    return ".".join(python.split(".")[:2])
+    return pythons.minor(pythons.running())
 
 
 def base_executable(python: str | None) -> str:
@@ -39,10 +34,10 @@ def base_executable(python: str | None) -> str:
 
     Raises InterpreterError if none is installed.
     """
-    running = ".".join(map(str, sys.version_info[:3]))
-    if python is None or python in (default_python(), running):
+    if python is None or python in (default_python(), pythons.running()):
         return os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable)
-    found = _ask_uv(python)
+    # Without a word on the kind, uv takes a free-threaded build as well, from 3.14 on.
+    found = _ask_uv(python if pythons.threaded(python) else f"{python}+gil")
     if found is None:
         raise InterpreterError(
             f"no Python {python} is installed on this machine",
@@ -52,13 +47,39 @@ def base_executable(python: str | None) -> str:
     return os.path.realpath(found)
 
 
-def _ask_uv(python: str) -> str | None:
+def installed(python: str) -> str | None:
+    """Return the path of an installed interpreter of version `python`, None if there is none."""
+    try:
+        return base_executable(python)
+    except InterpreterError:
+        return None
+
+
+def alike(python: str) -> str | None:
+    """Return the path of any installed interpreter of that kind, free-threaded or not; None without one."""
+    if pythons.threaded(python) == pythons.threaded(pythons.running()):
+        return base_executable(None)
+    found = _ask_uv("3+freethreaded" if pythons.threaded(python) else "3+gil")
+    return None if found is None else os.path.realpath(found)
+
+
+def runs(command: list[str]) -> bool:
+    """Whether an interpreter starts on this machine."""
+    try:
+        return (
+            subprocess.run([*command, "-I", "-S", "-c", ""], capture_output=True, check=False).returncode == 0
+        )
+    except OSError:
+        return False
+
+
+def _ask_uv(request: str) -> str | None:
     command = [uv_command.binary(), "python", "find", "--no-project", "--system", "--no-python-downloads"]
     # Of pyenv's interpreters only the selected one is on PATH; the others are as much installed.
     versions = Path(os.environ.get("PYENV_ROOT") or "~/.pyenv").expanduser() / "versions"
     more = [str(folder / "bin") for folder in sorted(versions.glob("3.*"))]
     path = os.pathsep.join([os.environ.get("PATH", ""), *more])
-    return _found((*command, f"cpython@{python}"), path)
+    return _found((*command, f"cpython@{request}"), path)
 
 
 @functools.cache

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from polyfn.toolchain import pythons
 from polyfn.toolchain.bundle import elf, places
 from polyfn.toolchain.bundle import prune as pruning
 from polyfn.toolchain.bundle.find import base_executable, host_arch
@@ -30,12 +31,11 @@ _PROBE = """
 import json, os, sys
 print(json.dumps({
     "executable": os.path.realpath(sys.executable),
-    "version": "%d.%d.%d" % sys.version_info[:3],
+    "version": "%d.%d.%d" % sys.version_info[:3] + "t" * ("t" in sys.abiflags),
     "stdlib": os.path.dirname(os.__file__),
     "prefix": sys.base_prefix,
     "dynload": [path for path in sys.path if path.endswith("lib-dynload")][:1],
     "implementation": sys.implementation.name,
-    "flags": sys.abiflags,
 }))
 """
 
@@ -52,8 +52,8 @@ class Facts:
 
     @property
     def python(self) -> str:
-        """`3.x`."""
-        return ".".join(self.version.split(".")[:2])
+        """`3.x`, or `3.xt` if it is free-threaded."""
+        return pythons.minor(self.version)
 
 
 def probe(python: str | None) -> Facts:
@@ -68,10 +68,9 @@ def probe(python: str | None) -> Facts:
             hint="repair that Python installation, or choose another one with --python 3.x",
         )
     told = json.loads(answer.stdout)
-    if told["implementation"] != "cpython" or "t" in told["flags"]:
-        kind = "free-threaded CPython" if told["implementation"] == "cpython" else told["implementation"]
+    if told["implementation"] != "cpython":
         raise InterpreterError(
-            f"{executable} is {kind}; a bundle is made from a standard CPython",
+            f"{executable} is {told['implementation']}; a bundle is made from CPython",
             hint="choose another interpreter with --python 3.x or --interpreter managed",
         )
     dynload = Path(told["dynload"][0]) if told["dynload"] else None

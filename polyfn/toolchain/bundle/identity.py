@@ -7,8 +7,9 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from polyfn.toolchain import pythons
 from polyfn.toolchain.bundle import archive, digests, host, host_digest, managed
-from polyfn.toolchain.bundle.find import default_python, minor
+from polyfn.toolchain.bundle.find import default_python
 from polyfn.toolchain.bundle.store import Store
 from polyfn.toolchain.provider import Arch
 
@@ -28,7 +29,7 @@ class Identity:
     @property
     def python(self) -> str:
         """The minor version."""
-        return minor(self.version)
+        return pythons.minor(self.version)
 
 
 def interpreter(source: str, *, arch: Arch, python: str | None, store: Store) -> Identity:
@@ -36,7 +37,7 @@ def interpreter(source: str, *, arch: Arch, python: str | None, store: Store) ->
     if source == "linked":
         return Identity(python or default_python(), None)
     if source == "platform":
-        return Identity(minor(python or default_python()), "platform")
+        return Identity(pythons.minor(python or default_python()), "platform")
     if source == "host":
         facts = host.probe(python)
         return Identity(facts.version, host_digest.digest(facts, store), facts.executable)

@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from polyfn.toolchain import pythons
 from polyfn.toolchain.bundle import archive, elf, host, managed, places, unavailable
 from polyfn.toolchain.bundle import prune as pruning
-from polyfn.toolchain.bundle.find import default_python, host_arch, minor
+from polyfn.toolchain.bundle.find import default_python, host_arch
 from polyfn.toolchain.errors import InterpreterError
 from polyfn.toolchain.provider import Arch
 
@@ -33,7 +34,7 @@ class Interpreter:
 
     | attribute | content |
     |---|---|
-    | `version` | full version, such as `3.13.2`; for `platform` the minor version alone |
+    | `version` | full version, such as `3.13.2` or `3.13.2t`; for `platform` the minor version alone |
     | `origin` | the name of what it was made from, never a local path; None where there is none |
     | `command` | what starts it, paths relative to the bundle's root; empty for `platform` |
     """
@@ -46,8 +47,8 @@ class Interpreter:
 
     @property
     def python(self) -> str:
-        """The minor version, such as `3.13`."""
-        return minor(self.version)
+        """The minor version, such as `3.13` or `3.13t`."""
+        return pythons.minor(self.version)
 
 
 def choose(
@@ -91,12 +92,15 @@ def install(
 ) -> Interpreter:
     """Put an interpreter at `root/python`; None stands for the default of `choose`.
 
-    `python` is `3.x` or `3.x.y`, None for the version that is running (of an archive: whichever it
-    has). `cache` is a directory that is kept between builds. `keep` and `prune` are as in
-    `[tool.polyfn]`. Raises InterpreterError.
+    `python` is `3.x` or `3.x.y`, with a `t` if free-threaded; None is the version that is running (of an
+    archive: whichever it has). `cache` is a directory that is kept between builds. `keep` and `prune`
+    are as in `[tool.polyfn]`. Raises InterpreterError.
     """
-    if python is not None and not re.fullmatch(r"3\.\d+(\.\d+)?", python):
-        raise InterpreterError(f"'{python}' is not a Python version", hint="write it as 3.13 or 3.13.2")
+    if python is not None and not re.fullmatch(pythons.PATTERN, python):
+        raise InterpreterError(
+            f"'{python}' is not a Python version",
+            hint="write it as 3.13 or 3.13.2, or 3.13t if free-threaded",
+        )
     source = choose(source, arch=arch, python=python, cache=cache, log=log)
     rules = pruning.rules(keep, prune)
     if source == "managed":
@@ -104,7 +108,7 @@ def install(
     if source == "host":
         return _from_host(arch, python, root, rules)
     if source == "platform":
-        return Interpreter("platform", minor(python or default_python()), None, (), arch)
+        return Interpreter("platform", pythons.minor(python or default_python()), None, (), arch)
     if source == "linked":
         facts = host.probe(python)
         return Interpreter("linked", facts.version, None, (str(facts.executable),), host_arch())
@@ -144,27 +148,33 @@ def left_out(
         return ()
     if source == "host":
         return host.left_out(python, keep=keep, prune=prune)
-    folder = managed.fetch(arch, python, cache) if source == "managed" else archive.fetch(source, cache)
-    tree = archive.find(folder, arch, python, folder.name)
-    return pruning.plan(tree.prefix, tree.python, keep=keep, prune=prune)
+    found = unpacked(source, arch=arch, python=python, cache=cache)
+    return pruning.plan(found.prefix, found.python, keep=keep, prune=prune)
+
+
+def unpacked(source: str, *, arch: Arch, python: str | None, cache: Path) -> archive.Tree:
+    """Return where a managed interpreter or an archive's lies unpacked. Raises InterpreterError."""
+    if source == "managed":
+        folder = managed.fetch(arch, python, cache)
+        return archive.find(folder, arch, python, folder.name)
+    return archive.find(archive.fetch(source, cache), arch, python, archive.name(source.partition("#")[0]))
 
 
 def _from_managed(
     arch: Arch, python: str | None, root: Path, cache: Path, rules: pruning.Rules
 ) -> Interpreter:
-    folder = managed.fetch(arch, python, cache)
-    tree = archive.find(folder, arch, python, folder.name)
-    _copy(tree, root, rules, built_at=folder)
-    return Interpreter("managed", tree.version, folder.name, _plain(tree), arch)
+    found = unpacked("managed", arch=arch, python=python, cache=cache)
+    _copy(found, root, rules, built_at=found.prefix)
+    return Interpreter("managed", found.version, found.prefix.name, _plain(found), arch)
 
 
 def _from_archive(
     source: str, arch: Arch, python: str | None, root: Path, cache: Path, rules: pruning.Rules
 ) -> Interpreter:
+    found = unpacked(source, arch=arch, python=python, cache=cache)
+    _copy(found, root, rules)
     called = archive.name(source.partition("#")[0])
-    tree = archive.find(archive.fetch(source, cache), arch, python, called)
-    _copy(tree, root, rules)
-    return Interpreter("archive", tree.version, called, _plain(tree), arch)
+    return Interpreter("archive", found.version, called, _plain(found), arch)
 
 
 def _from_host(arch: Arch, python: str | None, root: Path, rules: pruning.Rules) -> Interpreter:

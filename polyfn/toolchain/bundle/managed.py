@@ -11,7 +11,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from polyfn.toolchain import progress, uv_command
+from polyfn.toolchain import progress, pythons, uv_command
 from polyfn.toolchain.bundle.find import default_python
 from polyfn.toolchain.cache import room
 from polyfn.toolchain.errors import InterpreterError
@@ -19,8 +19,8 @@ from polyfn.toolchain.provider import Arch
 
 _MACHINE = {"amd64": "x86_64", "arm64": "aarch64"}
 _CAUSE = re.compile(r"(?:error|cause): (.+)")
-#: A standard build: those with a `+` after the version (free-threaded, debug) have another ABI.
-_NAME = re.compile(r"cpython-(\d+)\.(\d+)\.(\d+)(?:(?:a|b|rc)\d+)?-")
+#: What follows a `+` has another ABI: free-threaded builds, and those for debugging, which are never taken.
+_NAME = re.compile(r"cpython-(\d+)\.(\d+)\.(\d+)(?:(?:a|b|rc)\d+)?(?P<variant>\+freethreaded)?-")
 
 
 def fetch(arch: Arch, python: str | None, cache: Path) -> Path:
@@ -61,18 +61,20 @@ def _env() -> dict[str, str]:
 
 
 def _newest(folder: Path, arch: Arch, wanted: str) -> Path | None:
-    pattern = f"cpython-{wanted}-linux" if wanted.count(".") > 1 else f"cpython-{wanted}.*-linux"
+    plain, threaded = pythons.plain(wanted), pythons.threaded(wanted)
+    version = plain if plain.count(".") > 1 else f"{plain}.*"
     found = [
         path
-        for path in folder.glob(f"{pattern}-{_MACHINE[arch]}-gnu")
-        if _NAME.match(path.name) and not path.is_symlink() and (path / "bin").is_dir()
+        for path in folder.glob(f"cpython-{version}{'+freethreaded' * threaded}-linux-{_MACHINE[arch]}-gnu")
+        if (match := _NAME.match(path.name)) and bool(match["variant"]) == threaded
+        if not path.is_symlink() and (path / "bin").is_dir()
     ]
     return max(found, key=_version, default=None)
 
 
 def _version(path: Path) -> tuple[int, ...]:
     match = _NAME.match(path.name)
-    return tuple(int(part) for part in match.groups()) if match else ()
+    return tuple(int(part) for part in match.groups()[:3]) if match else ()
 
 
 def _reason(stderr: str) -> str:

@@ -19,7 +19,7 @@ from threading import Lock
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from polyfn.toolchain import progress
+from polyfn.toolchain import progress, pythons
 from polyfn.toolchain.bundle import dependencies, digests
 from polyfn.toolchain.bundle.dependencies import Target
 from polyfn.toolchain.bundle.requirements import Requirements, staying_home
@@ -96,7 +96,8 @@ class Resolver:
             return None, pins
         key = digests.key(
             lines=[part.lines for part in parts],
-            target=target.arguments(),
+            # Where nothing is installed, no Python is needed to choose it.
+            target=target.arguments() if any(part.lines for part in parts) else None,
             machine=str(target),
             uv=digests.version("uv"),
             polyfn=digests.code("polyfn"),
@@ -183,9 +184,10 @@ def environment(target: Target) -> dict[str, str]:
     if target.platform is None:
         return {}
     machines: dict[Arch, str] = {"amd64": "x86_64", "arm64": "aarch64"}
-    full = target.python if target.python.count(".") > 1 else f"{target.python}.0"
+    python = pythons.plain(target.python)
+    full = python if python.count(".") > 1 else f"{python}.0"
     return {
-        "python_version": ".".join(target.python.split(".")[:2]), "python_full_version": full,
+        "python_version": pythons.minor(python), "python_full_version": full,
         "platform_machine": machines[target.platform.arch], "sys_platform": "linux", "os_name": "posix",
         "platform_system": "Linux", "implementation_name": "cpython",
         "platform_python_implementation": "CPython",

@@ -22,7 +22,7 @@ _ARCHS = ("amd64", "arm64")
 @click.argument("path", type=click.Path(path_type=Path), default=Path())
 @target_option(required=True, help="Platform to package for.")
 @option("--arch", multiple=True, metavar="ARCH[,ARCH]", help="amd64, arm64 or both; amd64 if left out.")
-@option("--python", metavar="3.X", help="Python version inside the artifact.")
+@option("--python", metavar="3.X[t]", help="Python version inside the artifact; t: free-threaded.")
 @option("--interpreter", metavar="SOURCE", help="managed, host, platform, or the path of an archive.")
 @option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("dist"), show_default=True,
         metavar="DIR", help="Where to write the artifacts.")  # fmt: skip

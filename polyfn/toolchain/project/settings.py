@@ -55,7 +55,9 @@ class Settings(BaseModel):
     )
     exclude: tuple[str, ...] = Field(default=(), description="globs of files to leave out")
     python: str | None = Field(
-        default=None, pattern=r"^3\.\d+$", description="Python version to package for, such as 3.13"
+        default=None,
+        pattern=r"^3\.\d+t?$",
+        description="Python version to package for, such as 3.13; 3.13t is the free-threaded build",
     )
     interpreter: str | None = Field(
         default=None, description="managed, host, platform, or an archive's path or URL"

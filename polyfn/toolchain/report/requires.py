@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from polyfn.toolchain import pythons
 from polyfn.toolchain.report.distributions import Distribution
 
 Environment = dict[str, str]
@@ -15,7 +16,7 @@ Environment = dict[str, str]
 
 def environment(arch: str, python: str) -> Environment:
     """Return what markers are evaluated with for a target: Linux, CPython."""
-    minor = ".".join(python.split(".")[:2])
+    python = pythons.plain(python)
     return {
         "implementation_name": "cpython",
         "implementation_version": python,
@@ -26,7 +27,7 @@ def environment(arch: str, python: str) -> Environment:
         "platform_system": "Linux",
         "platform_version": "",
         "python_full_version": python if python.count(".") > 1 else f"{python}.0",
-        "python_version": minor,
+        "python_version": pythons.minor(python),
         "sys_platform": "linux",
     }
 

@@ -24,6 +24,7 @@ from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
 import polyfn
+from polyfn.toolchain import pythons
 from polyfn.toolchain.bundle.pack import PACK, START
 from polyfn.toolchain.manifest import ArtifactManifest
 from polyfn.toolchain.report.contents import Contents, contents
@@ -108,8 +109,10 @@ class _Maker:
         inside = self._beneath("python/")
         if self.manifest is None or not inside:
             return []
-        version = self.manifest.interpreter.version
-        facts = {"source": self.manifest.interpreter.source, "origin": self.manifest.interpreter.origin}
+        told = self.manifest.interpreter
+        version = pythons.plain(told.version)
+        build = "free-threaded" if pythons.threaded(told.version) else None
+        facts = {"source": told.source, "origin": told.origin, "build": build}
         return [
             Component(
                 name="cpython",

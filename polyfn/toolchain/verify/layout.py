@@ -9,10 +9,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-_STDLIB = re.compile(r"^(?P<lib>(?:.*/)?lib)/python(?P<version>3\.\d+)(?P<flag>t?)/os\.pyc?$")
-_PROGRAM = re.compile(r"^(?:.*/)?bin/python(?P<version>3\.\d+)(?P<flag>t?)$")
-_ZIPPED = re.compile(r"^(?:.*/)?lib/python(?P<digits>3\d+)t?\.zip$")
-_TAG = re.compile(r"\.cpython-3(?P<minor>\d+)(?P<flag>t?)-[^/]*\.so$")
+from polyfn.toolchain import pythons
+
+_STDLIB = re.compile(r"^(?P<lib>(?:.*/)?lib)/python(?P<version>3\.\d+t?)/os\.pyc?$")
+_PROGRAM = re.compile(r"^(?:.*/)?bin/python(?P<version>3\.\d+t?)$")
+_ZIPPED = re.compile(r"^(?:.*/)?lib/python3(?P<minor>\d+t?)\.zip$")
+_TAG = re.compile(r"\.cpython-3(?P<minor>\d+t?)-[^/]*\.so$")
 _SITE = re.compile(r"^(?:.*/)?(?:site|dist)-packages(?=/)")
 
 
@@ -23,8 +25,7 @@ class Layout:
     | attribute | content |
     |---|---|
     | `manifest` | polyfn.json, empty if it has none |
-    | `python` | `3.x`, None where nothing tells |
-    | `threaded` | whether it is the free-threaded build |
+    | `python` | `3.x`, or `3.xt` if it is free-threaded; None where nothing tells |
     | `stdlib` | the folder of the standard library, None if it is the platform's or packed otherwise |
     | `zipped` | the zip file of the standard library, if it is in one |
     | `programs` | the interpreter and its library |
@@ -34,13 +35,17 @@ class Layout:
 
     manifest: Mapping[str, Any]
     python: str | None
-    threaded: bool
     stdlib: str | None
     zipped: str | None
     programs: tuple[str, ...]
     app: tuple[str, ...]
     site: tuple[str, ...]
     roots: tuple[str, ...]
+
+    @property
+    def threaded(self) -> bool:
+        """Whether it is the free-threaded build."""
+        return self.python is not None and pythons.threaded(self.python)
 
     @property
     def own(self) -> bool:
@@ -78,7 +83,7 @@ def layout(names: Iterable[str], manifest: Mapping[str, Any]) -> Layout:
     found = next((match for name in names if (match := _STDLIB.match(name))), None)
     programs = [match for name in names if (match := _PROGRAM.match(name))]
     zipped = next((match for name in names if (match := _ZIPPED.match(name))), None)
-    python, threaded = _version(names, manifest, found or (programs[0] if programs else None), zipped)
+    python = _version(names, manifest, found or (programs[0] if programs else None), zipped)
     stdlib = None if found is None else found[0].rpartition("/")[0]
     here = set(names)
     packages = dict.fromkeys(match[0] for name in names if (match := _SITE.match(name)))
@@ -90,7 +95,7 @@ def layout(names: Iterable[str], manifest: Mapping[str, Any]) -> Layout:
         app, site = ("",), ("python", *packages)
         roots = ["", *_of(stdlib), *site]
     return Layout(
-        manifest, python, threaded, stdlib, None if zipped is None else zipped[0], _programs(here, programs),
+        manifest, python, stdlib, None if zipped is None else zipped[0], _programs(here, programs),
         app, site, tuple(dict.fromkeys(roots)),
     )  # fmt: skip
 
@@ -103,27 +108,23 @@ def _programs(names: set[str], programs: Iterable[re.Match[str]]) -> tuple[str, 
     found = []
     for match in programs:
         prefix = match[0].rpartition("bin/")[0]
-        version = match["version"] + match["flag"]
         # A bundle with its own loader has a script under the program's name.
-        candidates = [match[0], f"{match[0]}.elf", f"{prefix}lib/libpython{version}.so.1.0"]
+        candidates = [match[0], f"{match[0]}.elf", f"{prefix}lib/libpython{match['version']}.so.1.0"]
         found += [name for name in candidates if name in names]
     return tuple(found)
 
 
 def _version(
     names: list[str], manifest: Mapping[str, Any], tree: re.Match[str] | None, zipped: re.Match[str] | None
-) -> tuple[str | None, bool]:
+) -> str | None:
     if tree is not None:
-        return tree["version"], bool(tree["flag"])
+        return tree["version"]
     interpreter = manifest.get("interpreter")
     told = str(interpreter.get("version")) if isinstance(interpreter, dict) else ""
-    if match := re.match(r"(3\.\d+)", told):
-        return match[1], "t" in told or "freethreaded" in told
+    if match := re.match(pythons.PATTERN, told):
+        return pythons.minor(match[0])
     if zipped is not None:
-        return f"3.{zipped['digits'][1:]}", False
+        return f"3.{zipped['minor']}"
     # Of a zip without an interpreter, its extension modules tell: the most have the right one.
-    tags = Counter((match["minor"], match["flag"]) for name in names if (match := _TAG.search(name)))
-    if not tags:
-        return None, False
-    minor, flag = tags.most_common(1)[0][0]
-    return f"3.{minor}", bool(flag)
+    tags = Counter(match["minor"] for name in names if (match := _TAG.search(name)))
+    return f"3.{tags.most_common(1)[0][0]}" if tags else None

@@ -118,7 +118,7 @@ def test_python_that_is_not_installed(tmp_path):
     assert "uv python install 3.99" in caught.value.hint
 
 
-@pytest.mark.parametrize("python", ["three", "2.7", "3", "3.x"])
+@pytest.mark.parametrize("python", ["three", "2.7", "3", "3.x", "3.13tt", "t"])
 def test_what_is_no_version_is_refused(tmp_path, python):
     with pytest.raises(InterpreterError, match="not a Python version"):
         install("host", arch=parts.HOST, python=python, root=tmp_path, cache=tmp_path)
@@ -128,7 +128,7 @@ def test_another_implementation_is_refused(tmp_path, monkeypatch):
     fake = tmp_path / "pypy"
     fake.write_text(
         '#!/bin/sh\necho \'{"executable": "/x", "version": "3.11.1", "stdlib": "/x", "dynload": [], '
-        '"implementation": "pypy", "flags": ""}\'\n'
+        '"implementation": "pypy"}\'\n'
     )
     fake.chmod(0o755)
     monkeypatch.setattr(host, "base_executable", lambda _: str(fake))

@@ -98,3 +98,17 @@ def test_newest_of_a_minor_version_is_by_number(tmp_path):
     assert managed._newest(tmp_path, "amd64", "3.11").name == "cpython-3.11.10-linux-x86_64-gnu"
     assert managed._newest(tmp_path, "amd64", "3.14").name == "cpython-3.14.0rc1-linux-x86_64-gnu"
     assert managed._newest(tmp_path, "arm64", "3.11") is None
+
+
+def test_the_two_kinds_of_one_version_are_told_apart(tmp_path):
+    names = ("3.13.4", "3.13.5", "3.13.4+freethreaded", "3.13.6+freethreaded+debug", "3.13.7+debug")
+    for name in names:
+        (tmp_path / f"cpython-{name}-linux-x86_64-gnu" / "bin").mkdir(parents=True)
+
+    def newest(wanted):
+        found = managed._newest(tmp_path, "amd64", wanted)
+        return found and found.name.removeprefix("cpython-").removesuffix("-linux-x86_64-gnu")
+
+    assert [newest(wanted) for wanted in ("3.13", "3.13t")] == ["3.13.5", "3.13.4+freethreaded"]
+    assert [newest(wanted) for wanted in ("3.13.4", "3.13.4t")] == ["3.13.4", "3.13.4+freethreaded"]
+    assert newest("3.13.5t") is None

@@ -175,6 +175,29 @@ def test_the_stable_abi_is_not_that_of_the_free_threaded_build(binary, aws, tmp_
     assert zips.only(zips.make(tmp_path / "a.zip", files), aws).code == "PV303"
 
 
+@pytest.mark.parametrize(
+    ("python", "tag", "fits"),
+    [
+        ("3.13t", "cp313-cp313t", True),
+        ("3.13t", "py3-none", True),
+        ("3.13t", "cp313-cp313", False),
+        ("3.13t", "cp314-cp314t", False),
+        ("3.13t", "cp39-abi3", False),
+        ("3.14t", "cp314-abi3t", False),
+        ("3.15t", "cp315-abi3t", True),
+        ("3.16t", "cp315-abi3t", True),
+        ("3.13", "cp313-cp313t", False),
+    ],
+)
+def test_the_tags_of_a_wheel_tell_its_kind(aws, tmp_path, python, tag, fits):
+    notes = zips.dist("one", ["one.py"], tag=f"{tag}-manylinux_2_17_x86_64")
+    files = {
+        **zips.GOOD, "start.py": b"", "app/a.py": b"", f"python/lib/python{python}/os.py": b"",
+        "site/one.py": b"", **notes,
+    }  # fmt: skip
+    assert zips.codes(zips.make(tmp_path / "a.zip", files), aws) == ([] if fits else ["PV304"])
+
+
 def test_a_module_for_two_versions_is_for_this_one(planted, binary, aws):
     data = binary("amd64", "_pydantic_core")
     names = ("_x.cpython-311-x86_64-linux-gnu.so", "_x.cpython-312-x86_64-linux-gnu.so")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import _imp
 from collections.abc import Iterator
 
+from polyfn.toolchain import pythons
 from polyfn.toolchain.verify.finding import Finding, found
 from polyfn.toolchain.verify.subject import Subject
 
@@ -72,7 +73,7 @@ def _each(code: str, paths: list[str], text: str) -> Iterator[Finding]:
 
 def _of_another(subject: Subject, head: bytes) -> str | None:
     number = int.from_bytes(head[:2], "little")
-    wanted = MAGIC.get(subject.layout.python or "")
+    wanted = MAGIC.get(pythons.plain(subject.layout.python or ""))
     if wanted is None or (number == wanted and head[2:4] == b"\r\n"):
         return None
     return next(

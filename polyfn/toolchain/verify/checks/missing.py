@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cached_property
 
+from polyfn.toolchain import pythons
 from polyfn.toolchain.verify.checks.grouping import owner
 from polyfn.toolchain.verify.finding import Finding, Severity, found
 from polyfn.toolchain.verify.imports import Import, NotValidError, imports
@@ -145,7 +146,7 @@ class _Walk:
         when = "" if fault.when == "import" else " (when that code runs)"
         version = REMOVED.get(top)
         python = self.subject.layout.python
-        if not self.modules.has(top) and version and python and int(python[2:]) >= version:
+        if not self.modules.has(top) and version and python and pythons.numbers(python)[1] >= version:
             text = f"{by} imports {fault.module}, which Python 3.{version} removed"
             return found("PV310", text + when, path, severity=severity, remedy=_GONE)
         keep = None if self.modules.has(top) else self.modules.pruned(top)
