@@ -324,3 +324,39 @@ async def deliver(
     # In a thread even where handlers run on the loop: what a wrapper makes of a message may need the loop.
     failed: list[Message[Any]] = await _threaded(work, context)
     return failed
+
+
+async def handle(invoker: "Invoker", event: "Event[Any]", context: "Context") -> None:
+    """Call for what the handler does: its result goes nowhere, a generator runs to its end.
+
+    Raises what the handler raises. A cancellation that nobody asked for is a RuntimeError.
+    """
+    context.function = invoker.declaration.name
+    try:
+        if invoker.binding.awaits:
+            await _spent(invoker.begin(event, context))
+        else:
+            await _spent(await _in_thread(lambda: _drained(invoker.begin(event, context)), context))
+    except CancelledError:
+        if _is_asked_for():
+            raise
+        raise aio.cancelled_within() from None
+    except (SystemExit, KeyboardInterrupt) as ended:
+        # Others are being served by this process: one handler's sys.exit() must not end theirs.
+        raise RuntimeError(f"the handler raised {type(ended).__name__}") from ended
+
+
+def _drained(result: "Any") -> "Any":
+    if hasattr(result, "__next__"):
+        for _ in result:
+            pass
+    return result
+
+
+async def _spent(result: "Any") -> None:
+    """Await a result, or read it to its end, if it is asynchronous."""
+    if hasattr(result, "__await__"):
+        await result
+    elif hasattr(result, "__aiter__"):
+        async for _ in result:
+            pass
