@@ -203,13 +203,24 @@ async def _run(
     invoker = function.invoker
     context.function = invoker.declaration.name
     if invoker.declaration.trigger.delivers == "messages":
-        from polyfn.runtime.serving import deliver
-
         native = events[0].native if len(events) == 1 else request
-        return [message.error for message in await deliver(invoker, events, context, native=native)]
+        return await _deliver(invoker, events, context, native)
     from polyfn_gcp.runtime.single import run
 
     return [*await run(invoker, events, context)]
+
+
+async def _deliver(
+    invoker: "Invoker", messages: "list[Any]", context: "Context", native: "Any"
+) -> "list[BaseException | None]":
+    from polyfn.runtime.serving import deliver
+
+    try:
+        return [message.error for message in await deliver(invoker, messages, context, native=native)]
+    except (SystemExit, KeyboardInterrupt) as ended:
+        # Others are being served by this process: one handler's sys.exit() must not end theirs.
+        logs.report("ERROR", "the handler failed", error=ended, request_id=context.request_id)
+        return [ended]
 
 
 def _report(error: "Any", context: "Context") -> None:
