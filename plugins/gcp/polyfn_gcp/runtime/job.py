@@ -28,13 +28,11 @@ GRACE = 5.0
 def run(invoker: "Invoker") -> int:
     """Run the start hooks, the task and the stop hooks; return the exit status.
 
-    0 for success and for Drop; 1 for Retry and whatever else was raised; 143 after SIGTERM. Raises
-    UnsupportedError for a trigger that needs a sender.
+    0 for success and for Drop; 1 for Retry and whatever else was raised; 143 after SIGTERM.
     """
     from polyfn import lifecycle
     from polyfn.runtime import current
 
-    _refuse(invoker)
     native = Native()
     context = context_of(invoker, native)
     current.request.set(context)
@@ -57,7 +55,8 @@ def run(invoker: "Invoker") -> int:
     return status
 
 
-def _refuse(invoker: "Invoker") -> None:
+def refuse(invoker: "Invoker") -> None:
+    """Raise UnsupportedError for a trigger that needs somebody to send requests."""
     declaration = invoker.declaration
     if declaration.trigger.kind not in ("call", "schedule"):
         from polyfn.errors import UnsupportedError

@@ -59,6 +59,7 @@ def prepare(start: "dict[str, Any]") -> "Callable[[], int]":
         from polyfn_gcp.runtime import job
 
         invoker = Invoker(load(start, one(start)))
+        job.refuse(invoker)
         return lambda: job.run(invoker)
     place = port()
     return serving([Invoker(load(start, name)) for name in names(start)], start["settings"], place)
