@@ -5,6 +5,7 @@ It knows requests and replies, deadlines and disconnects, and nothing of platfor
 
 from asyncio import CancelledError, current_task, get_running_loop, timeout_at
 from collections import deque
+from time import time
 
 from polyfn.errors import ResultError
 from polyfn.http import Headers, Request
@@ -50,7 +51,9 @@ class Application:
     Set `closing` when the process is about to stop: replies then ask clients to connect elsewhere.
     """
 
-    __slots__ = ("_body_limit", "_free", "_make_context", "_serve", "_waiting", "closing")
+    __slots__ = (
+        "_body_limit", "_free", "_make_context", "_serve", "_waiting", "closing", "patience",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -64,6 +67,7 @@ class Application:
         self._make_context = make_context
         self._body_limit = body_limit
         self._waiting: deque[Future[None]] = deque()
+        self.patience = Patience()
         self.closing = False
         self.limit(concurrency)
 
@@ -85,7 +89,9 @@ class Application:
     async def _http(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         exchange = Exchange(self, scope, receive, send)
         try:
-            request = _request(scope, await self._body(scope, receive))
+            request, has_body = _request(scope)
+            if has_body:
+                request._raw = await self._body(request, receive)  # noqa: SLF001  same room
             context = self._make_context(request)
         except Refused as refused:
             if refused.reply is not None:
@@ -99,15 +105,8 @@ class Application:
         exchange.watch(context)
         await exchange.serve(request, context)
 
-    async def _body(self, scope: "Scope", receive: "Receive") -> bytes:
-        length = chunked = None
-        for name, value in scope["headers"]:
-            if name == b"content-length":
-                length = value
-            elif name == b"transfer-encoding":
-                chunked = value
-        if length is None and chunked is None and scope["http_version"][0] == "1":
-            return b""
+    async def _body(self, request: "Request[Any]", receive: "Receive") -> bytes:
+        length = request.headers.get("content-length")
         if length is not None and int(length) > self._body_limit:
             raise Refused(_too_large(self._body_limit))
         return await _read(receive, self._body_limit)
@@ -169,22 +168,34 @@ def _closing(reply: "Reply") -> "Reply":
     return reply
 
 
-def _request(scope: "Scope", body: bytes) -> "Request[Any]":
-    headers = Headers.checked(
-        [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
-    )
+def _request(scope: "Scope") -> "tuple[Request[Any], bool]":
+    """Make the request; also tell whether it has a body that is still to be read."""
+    pairs = []
+    host = None
+    # HTTP/2 has bodies without a length; HTTP/1 says before one that there is one.
+    has_body = scope["http_version"][0] != "1"
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        pairs.append((name, value))
+        if name == "host":
+            host = value
+        elif name in _FRAMING:
+            has_body = True
     client = scope.get("client")
-    return Request(
+    request: Request[Any] = Request(
         method=scope["method"],
         raw_path=_raw_path(scope),
         raw_query=scope["query_string"].decode("latin-1"),
-        headers=headers,
-        body=body,
+        headers=Headers.checked(pairs),
         client=client[0] if client else None,
         scheme=scope.get("scheme"),
-        host=headers.get("host"),
+        host=host,
         native=scope,
     )
+    return request, has_body
+
+
+_FRAMING = frozenset(("content-length", "transfer-encoding"))
 
 
 def _raw_path(scope: "Scope") -> str:
@@ -208,6 +219,38 @@ async def _lifespan(receive: "Receive", send: "Send") -> None:
             return
 
 
+class Patience:
+    """Tells of exchanges that take their time, with one timer for all of them.
+
+    A timer for each would cost every request as much as its routing, for the sake of the few that
+    are still served after PATIENCE.
+    """
+
+    __slots__ = ("_old", "_timer", "_young")
+
+    def __init__(self) -> None:
+        self._young: set[Exchange] = set()
+        self._old: set[Exchange] = set()
+        self._timer: TimerHandle | None = None
+
+    def add(self, exchange: "Exchange") -> None:
+        """Have `exchange.look` called once PATIENCE, or twice that, is over."""
+        self._young.add(exchange)
+        if self._timer is None:
+            self._timer = get_running_loop().call_later(PATIENCE, self._tick)
+
+    def discard(self, exchange: "Exchange") -> None:
+        """Forget about it."""
+        self._young.discard(exchange)
+        self._old.discard(exchange)
+
+    def _tick(self) -> None:
+        slow, self._old, self._young = self._old, self._young, set()
+        self._timer = get_running_loop().call_later(PATIENCE, self._tick) if self._old else None
+        for exchange in slow:
+            exchange.look()
+
+
 class Exchange:
     """One request and its reply, with whatever may cut them short.
 
@@ -216,7 +259,8 @@ class Exchange:
     """
 
     __slots__ = (
-        "_app", "_receive", "_scope", "_seconds", "_send", "_task", "_timer", "_watcher", "started", "why",
+        "_app", "_began", "_deadline", "_receive", "_scope", "_send", "_task", "_timer", "_watched",
+        "_watcher", "started", "why",
     )  # fmt: skip
 
     def __init__(self, app: Application, scope: "Scope", receive: "Receive", send: "Send") -> None:
@@ -227,27 +271,31 @@ class Exchange:
         self._task: Any = None
         self._timer: TimerHandle | None = None
         self._watcher: Task[None] | None = None
-        self._seconds = float("inf")
+        self._watched = False
+        self._began = 0.0
+        self._deadline: float | None = None
         self.started = False
         self.why: str | None = None
 
     def watch(self, context: "Context") -> None:
         """Have the task cancelled shortly before the deadline, or when the client goes away."""
         self._task = current_task()
-        if context.deadline is not None:
-            self._seconds = aio.budget(context.deadline)
-        loop = get_running_loop()
-        if self._seconds <= PATIENCE:
-            self._timer = loop.call_later(self._seconds, self._cancel, "deadline")
+        self._began = get_running_loop().time()
+        self._deadline = context.deadline
+        self._watched = True
+        if self._deadline is not None and self._deadline - time() < 10 * PATIENCE:
+            self.look()
         else:
-            self._timer = loop.call_later(PATIENCE, self._look)
+            self._app.patience.add(self)
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Begin to watch in earnest, once."""
+        if self._watcher is not None or not self._watched:
+            return
         loop = get_running_loop()
         self._watcher = loop.create_task(self._until_disconnect())
-        self._timer = None
-        if self._seconds != float("inf"):
-            self._timer = loop.call_later(self._seconds - PATIENCE, self._cancel, "deadline")
+        if self._deadline is not None and self._deadline != float("inf"):
+            self._timer = loop.call_later(aio.budget(self._deadline), self._cancel, "deadline")
 
     async def _until_disconnect(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
@@ -261,6 +309,8 @@ class Exchange:
 
     def unwatch(self) -> None:
         """Cancel nothing any more."""
+        self._watched = False
+        self._app.patience.discard(self)
         if self._timer is not None:
             self._timer.cancel()
         if self._watcher is not None:
@@ -297,7 +347,7 @@ class Exchange:
             return
         if self.why == "deadline":
             self._task.uncancel()
-            error = aio.too_long(self._seconds)
+            error = aio.too_long(get_running_loop().time() - self._began)
             reply = replies.from_error(error)
             replies.report(error, reply, context)
         else:
@@ -341,9 +391,5 @@ class Exchange:
         await self._send({"type": "http.response.body", "body": b"" if bodiless else body})
 
     async def _send_stream(self, stream: "Any") -> None:
-        if self._timer is not None and self._watcher is None and self._task is not None:
-            # A stream may pause for long, and only this tells that nobody listens any more.
-            self._timer.cancel()
-            self._look()
         async for piece in stream:
             await self._send({"type": "http.response.body", "body": piece, "more_body": True})

@@ -7,6 +7,8 @@ from polyfn.runtime import logs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+    from collections.abc import Callable
     from socket import socket
     from typing import Any
 
@@ -16,11 +18,13 @@ if TYPE_CHECKING:
 #: The largest head of a request (RFC 6585, 5: 431), and the seconds that one may take to arrive.
 HEAD_LIMIT = 64 * 1024
 HEAD_TIME = 20.0
-#: Seconds that connections get which clients keep open: a request may be on its way on them.
-LINGER = 0.25
+#: Seconds that connections without a request get: one may be on its way.
+LINGER = 0.5
 #: Seconds that cancelled requests get to clean up in.
 CLEANUP = 0.5
 _TICK = 0.02
+#: The longest body that is copied behind its head.
+_JOINED = 64 * 1024
 
 
 async def serve(app: "Application", sock: "socket", settings: "Settings", signals: "Signals") -> None:
@@ -50,14 +54,11 @@ async def serve(app: "Application", sock: "socket", settings: "Settings", signal
 async def _drain(server: "Any", sock: "socket", end: float, signals: "Signals") -> None:
     now = get_running_loop().time
     state = server.server_state
-    # Whoever the kernel has let in gets in; nobody else does.
-    sock.listen(0)
+    await _close_door(server, sock)
+    # A request may be on its way on any connection; its reply will ask for the connection's end.
     linger = min(end, now() + LINGER)
     while state.connections and now() < linger and signals.count < 2:
         await sleep(_TICK)
-    await sleep(0)
-    for one in server.servers:
-        one.close()
     for connection in list(state.connections):
         connection.shutdown()
     while (state.connections or state.tasks) and now() < end and signals.count < 2:
@@ -70,6 +71,27 @@ async def _drain(server: "Any", sock: "socket", end: float, signals: "Signals") 
         await wait(tasks, timeout=CLEANUP)
     for connection in list(state.connections):
         connection.transport.abort()
+
+
+async def _close_door(server: "Any", sock: "socket") -> None:
+    """Stop listening. Whoever the kernel has let in gets in: closing a listener would reset them."""
+    sock.listen(0)
+    late = sock.dup()
+    for one in server.servers:
+        one.close()
+    entered = []
+    try:
+        while True:
+            entered.append(late.accept()[0])
+    except OSError:
+        late.close()
+
+    def protocol() -> "Any":
+        config = server.config
+        return config.http_protocol_class(config=config, server_state=server.server_state, app_state={})
+
+    for connection in entered:
+        await get_running_loop().connect_accepted_socket(protocol, connection)
 
 
 def make_lazy(name: str, places: "dict[str, str]") -> None:
@@ -102,6 +124,49 @@ def make_lazy(name: str, places: "dict[str, str]") -> None:
     sys.modules[name] = module
 
 
+class Joining:
+    """A transport that sends the head of a reply together with its body, where that follows at once.
+
+    Two writes are two system calls, and two packets.
+    """
+
+    __slots__ = ("_held", "_loop", "_transport", "_write")
+
+    def __init__(self, transport: "Any", loop: "AbstractEventLoop") -> None:
+        self._transport = transport
+        self._write: Callable[[bytes], None] = transport.write
+        self._loop = loop
+        self._held = b""
+
+    def __getattr__(self, name: str) -> "Any":
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Send, or keep a head until the body comes or the loop has had a turn."""
+        if self._held:
+            held, self._held = self._held, b""
+            if len(data) <= _JOINED:
+                self._write(held + data)
+            else:
+                self._write(held)
+                self._write(data)
+        elif data[:5] == b"HTTP/":
+            self._held = data
+            self._loop.call_soon(self._flush)
+        else:
+            self._write(data)
+
+    def _flush(self) -> None:
+        if self._held:
+            held, self._held = self._held, b""
+            self._write(held)
+
+    def close(self) -> None:
+        """Send what is left and close."""
+        self._flush()
+        self._transport.close()
+
+
 def _protocol() -> "Any":
     """Uvicorn's protocol, with bounds on a request's head. It is a parser's callbacks that are bounded."""
     from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -114,7 +179,7 @@ def _protocol() -> "Any":
         timer: "Any" = None
 
         def connection_made(self, transport: "Any") -> None:
-            super().connection_made(transport)
+            super().connection_made(Joining(transport, self.loop))  # type: ignore[arg-type]
             self.timer = self.loop.call_later(HEAD_TIME, self.too_slow)
 
         def connection_lost(self, exc: "Exception | None") -> None:

@@ -7,7 +7,7 @@ process serves one request at a time. Either way a stream is read item by item.
 from asyncio import CancelledError, current_task, sleep
 
 from polyfn.http import Headers, Response
-from polyfn.runtime import aio, logs, replies, threads
+from polyfn.runtime import aio, json, logs, replies, threads
 from polyfn.runtime.replies import Reply
 
 TYPE_CHECKING = False
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from polyfn.invoke import Invoker
 
 _END: "Any" = object()
+_JSON = ("content-type", replies.JSON)
 
 
 async def serve(invoker: "Invoker", request: "Request[Any]", context: "Context") -> Reply:
@@ -72,6 +73,8 @@ def _json_event(invoker: "Invoker", request: "Request[Any]") -> "Event[Any]":
 
 async def _reply(result: "Any", call: bool) -> Reply:
     """Make a reply of a result that may be asynchronous, or a sync stream that an async handler gave."""
+    if type(result) is dict:
+        return Reply(200, Headers.checked([_JSON]), json.dumps(result))
     if isinstance(result, Reply):
         return result
     if call and not _is_stream(result):
