@@ -2,13 +2,14 @@
 
 import http.client
 import signal
-import socket
+import subprocess
+import sys
 import threading
 import time
 
 import pytest
 
-from tests.serving.conftest import drained, eventually
+from tests.serving.conftest import drained, eventually, listens
 
 HOOKS = """
 @polyfn.resource
@@ -109,8 +110,7 @@ def begin():
     )
     opened = False
     while served.process.poll() is None:
-        with socket.socket() as sock:
-            opened = opened or sock.connect_ex(("127.0.0.1", served.port)) == 0
+        opened = opened or listens(served.port)
     assert served.process.wait() == 1
     assert not opened
     assert "[CRITICAL] the process could not start" in served.log
@@ -119,19 +119,12 @@ def begin():
 
 def test_a_port_that_is_taken_is_said(start) -> None:
     first = start(HOOKS)
-    (first.folder / "second").mkdir()
-    served = type(first)
-    second = served.__new__(served)
-    import json
-    import subprocess
-    import sys
-
-    program = [sys.executable, str(first.process.args[2]), str(first.folder), str(first.port), json.dumps({})]
-    done = subprocess.run(program, capture_output=True, text=True, timeout=30)
+    program, *_ = first.process.args[2:]
+    command = [sys.executable, program, str(first.folder), str(first.port), "{}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 1
     assert f"cannot listen on 127.0.0.1:{first.port}" in done.stderr
     assert "stop on" in done.stdout
-    del second
 
 
 def test_sigterm_answers_what_is_running_and_runs_the_stop_hooks(start, settings) -> None:
