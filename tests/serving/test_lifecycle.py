@@ -1,6 +1,7 @@
 """Start hooks, signals and stop hooks of a serving process."""
 
 import http.client
+import os
 import signal
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import time
 
 import pytest
 
-from tests.serving.conftest import drained, eventually, listens
+from tests.serving.conftest import ROOT, drained, eventually, listens
 
 HOOKS = """
 @polyfn.resource
@@ -121,7 +122,8 @@ def test_a_port_that_is_taken_is_said(start) -> None:
     first = start(HOOKS)
     program, *_ = first.process.args[2:]
     command = [sys.executable, program, str(first.folder), str(first.port), "{}"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 1
     assert f"cannot listen on 127.0.0.1:{first.port}" in done.stderr
     assert "stop on" in done.stdout
