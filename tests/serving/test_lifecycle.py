@@ -263,3 +263,18 @@ def test_no_request_is_lost_under_load(start, settings) -> None:
     assert done[0] > 50
     assert lost == []
     assert eventually(lambda: "stop on" in served.log)
+
+
+def test_uvicorns_package_is_whole_for_who_asks(start) -> None:
+    served = start("""
+@function(Http("GET", "/{name}"))
+def ask(request: Request):
+    import uvicorn
+    before = "uvicorn.main" in sys.modules
+    found = getattr(uvicorn, request.params["name"], None)
+    return {"before": before, "found": found is not None, "after": "uvicorn.main" in sys.modules,
+            "same": uvicorn.Config is sys.modules["uvicorn.config"].Config}
+""")
+    assert served.get("/__version__").json == {"before": False, "found": True, "after": True, "same": True}
+    assert served.get("/run").json["found"] is True
+    assert served.get("/nothing").json["found"] is False
