@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     Scope: TypeAlias = MutableMapping[str, Any]
     Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
     Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+    Asgi: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
     Serve: TypeAlias = Callable[[Request[Any], Context], Awaitable[Reply]]
 
 #: The largest body that is read, in bytes.
@@ -47,12 +48,14 @@ class Refused(Exception):  # noqa: N818  it is an answer
 class Application:
     """An ASGI application that serves what `serve` does, in the context that `make_context` makes.
 
-    `concurrency` bounds how many requests are served at once, None does not; the others wait.
+    `concurrency` bounds how many requests are served at once, None does not; the others wait. `direct`
+    may name an ASGI application for a scope, which then serves the request instead, under the same
+    bound and the same deadline; it learns of clients that leave by itself.
     Set `closing` when the process is about to stop: replies then ask clients to connect elsewhere.
     """
 
     __slots__ = (
-        "_body_limit", "_free", "_make_context", "_serve", "_waiting", "closing", "patience",
+        "_body_limit", "_direct", "_free", "_make_context", "_serve", "_waiting", "closing", "patience",
     )  # fmt: skip
 
     def __init__(
@@ -62,7 +65,9 @@ class Application:
         *,
         concurrency: int | None = None,
         body_limit: int = BODY_LIMIT,
+        direct: "Callable[[Scope], Asgi | None] | None" = None,
     ) -> None:
+        self._direct = direct
         self._serve = serve
         self._make_context = make_context
         self._body_limit = body_limit
@@ -88,9 +93,10 @@ class Application:
 
     async def _http(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         exchange = Exchange(self, scope, receive, send)
+        app = None if self._direct is None else self._direct(scope)
         try:
             request, has_body = _request(scope)
-            if has_body:
+            if has_body and app is None:
                 request._raw = await self._body(request, receive)  # noqa: SLF001  same room
             context = self._make_context(request)
         except Refused as refused:
@@ -101,8 +107,11 @@ class Application:
             await exchange.answer(replies.problem(500))
             return
         current.request.set(context)
-        exchange.watch(context)
-        await exchange.serve(request, context)
+        exchange.watch(context, client=app is None)
+        if app is None:
+            await exchange.serve(context, lambda: exchange.reply(request, context))
+        else:
+            await exchange.serve(context, lambda: app(scope, receive, exchange.pass_on))
 
     async def _body(self, request: "Request[Any]", receive: "Receive") -> bytes:
         length = request.headers.get("content-length")
@@ -259,8 +268,8 @@ class Exchange:
     """
 
     __slots__ = (
-        "_app", "_began", "_deadline", "_receive", "_scope", "_send", "_task", "_timer", "_watched",
-        "_watcher", "started", "why",
+        "_app", "_began", "_client", "_deadline", "_receive", "_scope", "_send", "_task", "_timer",
+        "_watched", "_watcher", "started", "why",
     )  # fmt: skip
 
     def __init__(self, app: Application, scope: "Scope", receive: "Receive", send: "Send") -> None:
@@ -277,8 +286,9 @@ class Exchange:
         self.started = False
         self.why: str | None = None
 
-    def watch(self, context: "Context") -> None:
-        """Have the task cancelled shortly before the deadline, or when the client goes away."""
+    def watch(self, context: "Context", *, client: bool = True) -> None:
+        """Have the task cancelled shortly before the deadline, and with `client` when that goes away."""
+        self._client = client
         self._task = current_task()
         self._began = get_running_loop().time()
         self._deadline = context.deadline
@@ -290,10 +300,11 @@ class Exchange:
 
     def look(self) -> None:
         """Begin to watch in earnest, once."""
-        if self._watcher is not None or not self._watched:
+        if not self._watched:
             return
         loop = get_running_loop()
-        self._watcher = loop.create_task(self._until_disconnect())
+        if self._client:
+            self._watcher = loop.create_task(self._until_disconnect())
         if self._deadline is not None and self._deadline != float("inf"):
             self._timer = loop.call_later(aio.budget(self._deadline), self._cancel, "deadline")
 
@@ -316,13 +327,25 @@ class Exchange:
         if self._watcher is not None:
             self._watcher.cancel()
 
-    async def serve(self, request: "Request[Any]", context: "Context") -> None:
-        """Wait for a turn, serve, answer, and then do what was put off until after the reply."""
+    async def reply(self, request: "Request[Any]", context: "Context") -> None:
+        """Serve and answer."""
+        await self.answer(await self._app._serve(request, context), context)  # noqa: SLF001  same room
+
+    async def pass_on(self, message: "MutableMapping[str, Any]") -> None:
+        """Send what an application of the user's sends."""
+        if message["type"] == "http.response.start":
+            self.started = True
+            if self._app.closing:
+                message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
+        await self._send(message)
+
+    async def serve(self, context: "Context", work: "Callable[[], Awaitable[None]]") -> None:
+        """Wait for a turn, do the work, and then what was put off until after the reply."""
         turn = False
         try:
             await self._app.turn()
             turn = True
-            await self.answer(await self._app._serve(request, context), context)  # noqa: SLF001  same room
+            await work()
         except CancelledError:
             self.unwatch()
             await self._cut_short(context)

@@ -112,7 +112,7 @@ def make_lazy(name: str, places: "dict[str, str]") -> None:
     def ask(wanted: str) -> "Any":
         if wanted in places:
             return getattr(__import__(places[wanted], fromlist=[wanted]), wanted)
-        if wanted.startswith("__") or not pending:
+        if not pending:
             raise AttributeError(f"module {name!r} has no attribute {wanted!r}")
         pending.clear()
         del module.__getattr__

@@ -6,16 +6,15 @@ does not take the method, a less specific one that does is asked.
 """
 
 from polyfn.errors import DeclarationError
-from polyfn.http import Headers
+from polyfn.http import Headers, Request
 from polyfn.runtime import routes
 from polyfn.runtime.replies import Reply, problem
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, MutableMapping
     from typing import Any
 
-    from polyfn.http import Request
     from polyfn.invoke import Invoker
 
 #: How specific a segment is; a route of None comes after all others.
@@ -51,10 +50,11 @@ class Router:
     functions take the same method of the same route.
     """
 
-    __slots__ = ("_entries", "_literal")
+    __slots__ = ("_applications", "_entries", "_literal")
 
     def __init__(self, invokers: "Iterable[Invoker]") -> None:
         invokers = list(invokers)
+        self._applications = any(hasattr(one.declaration.handler, "__asgi__") for one in invokers)
         calls = [one for one in invokers if one.declaration.trigger.kind == "call"]
         entries = [_declared(one) for one in invokers if one.declaration.trigger.kind == "http"]
         _refuse_twins(entries)
@@ -83,6 +83,16 @@ class Router:
                 return entry.invoker
             found.append(entry)
         return _refusal(found, request.method)
+
+    def direct(self, scope: "MutableMapping[str, Any]") -> "Any":
+        """Return the ASGI application (the handler's `__asgi__`) that takes this scope, or None."""
+        if not self._applications:
+            return None
+        raw: bytes = scope.get("raw_path") or scope["path"].encode()
+        found = self.resolve(
+            Request(method=scope["method"], raw_path=raw.partition(b"?")[0].decode("latin-1"))
+        )
+        return None if isinstance(found, Reply) else getattr(found.declaration.handler, "__asgi__", None)
 
 
 def _declared(invoker: "Invoker") -> Entry:

@@ -157,7 +157,8 @@ def _prepare(app: "Application", settings: Settings) -> None:
         from uvloop import new_event_loop
 
         aio.factory = new_event_loop
-    app.limit(settings.concurrency)
+    if settings.concurrency is not None:
+        app.limit(settings.concurrency)
     threads.use(settings.threads, on_loop=settings.concurrency == 1)
 
 

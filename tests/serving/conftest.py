@@ -28,8 +28,7 @@ class Served:
     def __init__(self, folder: Path, code: str, settings: dict[str, Any], timeout: float) -> None:
         (folder / "user.py").write_text(HEAD + code)
         self.folder = folder
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
         self._log = folder / "log"
         program = str(Path(__file__).with_name("provider.py"))
         with self._log.open("wb") as log:
@@ -50,8 +49,7 @@ class Served:
     def ready(self) -> "Served":
         def is_there() -> bool:
             assert self.process.poll() is None, self.log
-            with socket.socket() as sock:
-                return sock.connect_ex(("127.0.0.1", self.port)) == 0
+            return listens(self.port)
 
         assert eventually(is_there, 20), self.log
         return self
@@ -88,6 +86,17 @@ class Answer:
     @property
     def json(self) -> Any:
         return json.loads(self.body)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as sock:
+        return sock.connect_ex(("127.0.0.1", port)) == 0
 
 
 def drained(sock: socket.socket) -> bytes:

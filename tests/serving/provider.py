@@ -60,7 +60,7 @@ async def serve(request: Any, context: Context) -> replies.Reply:
 
 
 if __name__ == "__main__":
-    application = asgi.Application(serve, make_context, body_limit=1_000_000)
+    application = asgi.Application(serve, make_context, body_limit=1_000_000, direct=routed.direct)
     status = server.run(
         application, host="127.0.0.1", port=int(sys.argv[2]), settings=json.loads(sys.argv[3])
     )

@@ -1,14 +1,16 @@
 """Start hooks, signals and stop hooks of a serving process."""
 
 import http.client
+import os
 import signal
-import socket
+import subprocess
+import sys
 import threading
 import time
 
 import pytest
 
-from tests.serving.conftest import drained, eventually
+from tests.serving.conftest import ROOT, drained, eventually, listens
 
 HOOKS = """
 @polyfn.resource
@@ -109,8 +111,7 @@ def begin():
     )
     opened = False
     while served.process.poll() is None:
-        with socket.socket() as sock:
-            opened = opened or sock.connect_ex(("127.0.0.1", served.port)) == 0
+        opened = opened or listens(served.port)
     assert served.process.wait() == 1
     assert not opened
     assert "[CRITICAL] the process could not start" in served.log
@@ -119,19 +120,13 @@ def begin():
 
 def test_a_port_that_is_taken_is_said(start) -> None:
     first = start(HOOKS)
-    (first.folder / "second").mkdir()
-    served = type(first)
-    second = served.__new__(served)
-    import json
-    import subprocess
-    import sys
-
-    program = [sys.executable, str(first.process.args[2]), str(first.folder), str(first.port), json.dumps({})]
-    done = subprocess.run(program, capture_output=True, text=True, timeout=30)
+    program, *_ = first.process.args[2:]
+    command = [sys.executable, program, str(first.folder), str(first.port), "{}"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 1
     assert f"cannot listen on 127.0.0.1:{first.port}" in done.stderr
     assert "stop on" in done.stdout
-    del second
 
 
 def test_sigterm_answers_what_is_running_and_runs_the_stop_hooks(start, settings) -> None:
@@ -268,3 +263,18 @@ def test_no_request_is_lost_under_load(start, settings) -> None:
     assert done[0] > 50
     assert lost == []
     assert eventually(lambda: "stop on" in served.log)
+
+
+def test_uvicorns_package_is_whole_for_who_asks(start) -> None:
+    served = start("""
+@function(Http("GET", "/{name}"))
+def ask(request: Request):
+    import uvicorn
+    before = "uvicorn.main" in sys.modules
+    found = getattr(uvicorn, request.params["name"], None)
+    return {"before": before, "found": found is not None, "after": "uvicorn.main" in sys.modules,
+            "same": uvicorn.Config is sys.modules["uvicorn.config"].Config}
+""")
+    assert served.get("/__version__").json == {"before": False, "found": True, "after": True, "same": True}
+    assert served.get("/run").json["found"] is True
+    assert served.get("/nothing").json["found"] is False

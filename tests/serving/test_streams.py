@@ -175,7 +175,7 @@ def test_the_deadline_cancels_an_async_handler_shortly_before(served) -> None:
         got = served.get("/wait", x_timeout=str(seconds))
         taken = time.monotonic() - begun
         assert (got.status, got.json["title"]) == (504, "Gateway Timeout")
-        assert least <= taken < seconds + 0.3
+        assert least <= taken < seconds + 1
         assert served.logged("cleaned up")
     assert served.logged("PF109") or served.logged("DeadlineError")
 
