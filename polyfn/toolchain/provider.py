@@ -222,6 +222,10 @@ class Provider:
     the default form. `checks` returns findings for `polyfn check`, as (severity, message) pairs.
     `rules` are what `polyfn verify` holds an artifact against. `pythons` are minor versions; from 3.13
     on each stands for its free-threaded build as well. `platform_pythons` are the platform's own.
+    `rules` are what `polyfn verify` holds an artifact against. `needs` returns the names of the
+    distributions that the runtime imports beyond the standard library, a server for instance: they are
+    installed into the bundle's `site` unless the project's own dependencies bring them.
+    `polyfn package --explain` asks it with a manifest without functions, since it imports no module.
     """
 
     name: str
@@ -240,6 +244,7 @@ class Provider:
     sampler: Callable[[FunctionEntry, Any], Sequence[Sample]] | None = None
     checks: Callable[[Manifest, BaseModel], Sequence[tuple[str, str]]] | None = None
     rules: ArtifactRules | None = None
+    needs: Callable[[Manifest, BaseModel], Sequence[str]] | None = None
 
     def platform(self, arch: str) -> Platform | None:
         """Return the platform of this architecture, or None."""

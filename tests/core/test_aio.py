@@ -4,7 +4,7 @@ import asyncio
 import contextvars
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -173,3 +173,86 @@ def test_a_stream_has_one_budget_and_not_one_per_item(pause: float) -> None:
         for _ in aio.iterate(endless(), until=begin + 0.5):
             time.sleep(0.002)
     assert time.time() - begin > 0.3
+
+
+@pytest.fixture
+def serving() -> Iterator[asyncio.AbstractEventLoop]:
+    """A thread that runs the process's loop, as a server does."""
+    ready = threading.Event()
+    stop = asyncio.Event()
+
+    async def until_stopped() -> None:
+        ready.set()
+        await stop.wait()
+
+    def serve() -> None:
+        aio.adopt()
+        try:
+            aio.loop().run_until_complete(until_stopped())
+        finally:
+            aio.release()
+
+    loop = aio.loop()
+    thread = threading.Thread(target=serve)
+    thread.start()
+    assert ready.wait(5)
+    yield loop
+    loop.call_soon_threadsafe(stop.set)
+    thread.join(5)
+
+
+def test_while_a_server_runs_other_threads_have_their_awaitables_run_on_its_loop(serving) -> None:
+    name: contextvars.ContextVar[str] = contextvars.ContextVar("name", default="nobody")
+    name.set("mine")
+
+    async def where() -> tuple[object, str]:
+        await asyncio.sleep(0.01)
+        return asyncio.get_running_loop(), name.get()
+
+    async def fail() -> None:
+        raise KeyError("k")
+
+    async def cancelled() -> None:
+        raise asyncio.CancelledError
+
+    assert aio.run(where()) == (serving, "mine")
+    with pytest.raises(KeyError):
+        aio.run(fail())
+    with pytest.raises(RuntimeError, match="had been cancelled"):
+        aio.run(cancelled())
+    with pytest.raises(DeadlineError):
+        aio.run(asyncio.sleep(30), until=time.time() + 0.1)
+
+
+def test_an_async_iterator_of_the_servers_loop_is_read_from_a_thread(serving) -> None:
+    closed = []
+
+    async def items() -> AsyncIterator[object]:
+        try:
+            for _ in range(3):
+                yield asyncio.get_running_loop()
+        finally:
+            closed.append(asyncio.get_running_loop())
+
+    assert list(aio.iterate(items())) == [serving] * 3
+    some = aio.iterate(items())
+    assert next(some) is serving
+    some.close()  # type: ignore[attr-defined]
+    assert closed == [serving] * 2
+
+
+def test_the_servers_own_thread_is_refused_while_it_runs(serving) -> None:
+    async def inside() -> object:
+        return aio.run(asyncio.get_running_loop().create_future())
+
+    with pytest.raises(RuntimeError):
+        aio.run(inside())
+
+
+def test_once_the_server_has_left_the_loop_it_is_everybodys_again() -> None:
+    async def where() -> object:
+        return asyncio.get_running_loop()
+
+    aio.adopt()
+    aio.release()
+    assert aio.run(where()) is aio.loop()

@@ -103,6 +103,42 @@ def test_a_plain_function_imports_nothing_but_this(case: str, tmp_path: Path) ->
     assert allowed <= gained | {"time", "_thread"}
 
 
+#: What may be imported beside the standard library, by file. Payload types are bound with pydantic, which is
+#: the function's own dependency; a server is there where the provider asks for it.
+GUESTS = {
+    "binding.py": {"pydantic"},
+    "server.py": {"uvloop"},
+    "on_uvicorn.py": {"uvicorn"},
+    "on_granian.py": {"granian"},
+}
+
+SERVER = """
+import sys
+sys.path.insert(0, {root!r})
+from polyfn.runtime import server, router, current
+print(*sorted(sys.modules))
+from polyfn.runtime import asgi, serving
+print(*sorted(sys.modules))
+"""
+
+
+def test_a_server_is_imported_only_when_it_is_started() -> None:
+    program = SERVER.format(root=str(ROOT))
+    done = subprocess.run([sys.executable, "-B", "-c", program], capture_output=True, text=True, check=True)
+    named, application = (set(line.split()) for line in done.stdout.splitlines())
+    assert not named & (DEAR - {"types", "warnings"} - _at_start()) - {"re"}
+    assert not application & {"uvicorn", "httptools", "granian", "uvloop", "click"}
+    assert "asyncio" in application
+
+
+def _at_start() -> set[str]:
+    """What this interpreter has without anybody's asking, such as what an editable install brings."""
+    told = subprocess.run(
+        [sys.executable, "-c", "import sys; print(*sys.modules)"], capture_output=True, text=True, check=True
+    )
+    return set(told.stdout.split())
+
+
 def _imported(path: Path) -> set[str]:
     names: set[str] = set()
     tree = ast.parse(path.read_bytes())
@@ -138,8 +174,7 @@ def test_what_ships_imports_the_standard_library_and_what_ships(path: Path) -> N
         elif first == "polyfn":
             assert not name.startswith(("polyfn.toolchain", "polyfn.testing")), name
         else:
-            # Payload types are bound with pydantic, which is the function's own dependency.
-            assert first in sys.stdlib_module_names or (path.name, first) == ("binding.py", "pydantic"), name
+            assert first in sys.stdlib_module_names or first in GUESTS.get(path.name, ()), name
 
 
 PROVIDERS = {"aws", "gcp", "azure", "lambda", "google", "amazon", "sqs", "pubsub"}

@@ -53,6 +53,17 @@ class Plan:
         return builders.own(self.interpreter, arch=self.arch, python=self.python, cache=self.cache)
 
 
+def needs(plan: Plan, manifest: Manifest) -> set[str]:
+    """Return what must be in the bundle whatever the project names: for binding, and for the runtime."""
+    return {need for entry in manifest.functions for need in entry.needs} | provider_needs(plan, manifest)
+
+
+def provider_needs(plan: Plan, manifest: Manifest) -> set[str]:
+    """Return what the provider's runtime imports beyond the standard library."""
+    asked = plan.provider.needs
+    return set() if asked is None else set(asked(manifest, plan.settings))
+
+
 @dataclass(frozen=True)
 class Kept:
     """What of a bundle may be in the store, and under which keys; None where no key can stand for it."""
@@ -134,8 +145,8 @@ def _dependencies(
     if plan.site is not None:
         shutil.copytree(plan.site, site)
         return distributions(site)
-    needs = {need for entry in manifest.functions for need in entry.needs}
-    return install_dependencies(plan.requirements, site, plan.target(interpreter.python), kept, needs)
+    target = plan.target(interpreter.python)
+    return install_dependencies(plan.requirements, site, target, kept, needs(plan, manifest))
 
 
 def install_dependencies(
