@@ -42,19 +42,21 @@ _NoneType = type(None)
 class Binding:
     """How to call one handler.
 
-    `style` is `sync`, `async`, `generator` or `async generator`; `arity` how many parameters the
-    handler takes (0, 1 or 2); `level` see the module; `needs` the distributions that binding
-    imports at run time; `argument` makes the first argument of an event, raising PayloadError;
-    `data` binds one event's `.data`, or None where it is the plain payload; `target` is the type
-    that payloads are bound to, or None; `prepare` builds its validator, or None.
+    `style` is `sync`, `async`, `generator` or `async generator`; `awaits` whether calling the handler
+    runs none of its code, so that a running loop may do it; `arity` how many parameters the handler
+    takes (0, 1 or 2); `level` see the module; `needs` the distributions that binding imports at run
+    time; `argument` makes the first argument of an event, raising PayloadError; `data` binds one
+    event's `.data`, or None where it is the plain payload; `target` is the type that payloads are
+    bound to, or None; `prepare` builds its validator, or None.
     """
 
-    __slots__ = ("argument", "arity", "data", "level", "needs", "prepare", "style", "target")
+    __slots__ = ("argument", "arity", "awaits", "data", "level", "needs", "prepare", "style", "target")
 
     argument: "Callable[[Event[Any]], Any]"
 
-    def __init__(self, style: str, arity: int) -> None:
+    def __init__(self, style: str, arity: int, *, awaits: bool = False) -> None:
         self.style = style
+        self.awaits = awaits
         self.arity = arity
         self.level = "payload"
         self.needs: tuple[str, ...] = ()
@@ -68,7 +70,7 @@ def bind(declaration: "Declaration") -> Binding:
     """Read a declared handler's signature. Raises DeclarationError for one that cannot be called."""
     handler = declaration.handler
     style, names, annotations = _signature(declaration)
-    binding = Binding(style, len(names))
+    binding = Binding(style, len(names), awaits=awaits(handler))
     if not names:
         return binding
     annotation = _resolve(annotations.get(names[0]), handler, declaration.name)
@@ -121,9 +123,7 @@ def _arity(inner: "Any", names: "tuple[str, ...]", annotations: "dict[str, Any]"
 
 def _style(handler: "Callable[..., Any]", inner_flags: int) -> str:
     # An async wrapper makes any handler async; a sync wrapper hands on what the handler gives.
-    outer = getattr(handler, "__code__", None) or getattr(type(handler).__call__, "__code__", None)
-    outer_flags: int = outer.co_flags if outer is not None else 0
-    for flags in (outer_flags, inner_flags):
+    for flags in (_flags(handler), inner_flags):
         if flags & _ASYNC_GENERATOR:
             return "async generator"
         if flags & _COROUTINE:
@@ -131,6 +131,17 @@ def _style(handler: "Callable[..., Any]", inner_flags: int) -> str:
         if flags & _GENERATOR:
             return "generator"
     return "sync"
+
+
+def awaits(handler: "Callable[..., Any]") -> bool:
+    """Whether calling it runs none of its code, but gives something to be awaited or iterated."""
+    return bool(_flags(handler) & (_COROUTINE | _ASYNC_GENERATOR))
+
+
+def _flags(handler: "Callable[..., Any]") -> int:
+    """The flags of the code that runs first when the handler is called."""
+    outer = getattr(handler, "__code__", None) or getattr(type(handler).__call__, "__code__", None)
+    return outer.co_flags if outer is not None else 0
 
 
 def _underlying(handler: "Callable[..., Any]") -> "tuple[Any, int]":

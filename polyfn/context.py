@@ -26,8 +26,8 @@ class Context:
     """
 
     __slots__ = (
-        "_native", "_trace", "attempt", "cold_start", "deadline", "deferred", "function", "provider",
-        "region", "request_id", "version",
+        "_native", "_region", "_trace", "attempt", "cold_start", "deadline", "deferred", "function",
+        "provider", "request_id", "version",
     )  # fmt: skip
 
     def __init__(
@@ -37,7 +37,7 @@ class Context:
         function: str,
         provider: str,
         version: str | None = None,
-        region: str | None = None,
+        region: "str | Callable[[], str | None] | None" = None,
         deadline: float | None = None,
         attempt: int | None = None,
         cold_start: bool = False,
@@ -48,13 +48,20 @@ class Context:
         self.function = function
         self.provider = provider
         self.version = version
-        self.region = region
+        self._region = region
         self.deadline = deadline
         self.attempt = attempt
         self.cold_start = cold_start
         self.deferred: list[Callable[[], object]] | None = None
         self._trace = trace
         self._native = native
+
+    @property
+    def region(self) -> "str | None":
+        """The platform's name for where this runs. A provider may pass a callable that finds it out."""
+        if callable(self._region):
+            self._region = self._region()
+        return self._region
 
     @property
     def trace(self) -> "Trace | None":

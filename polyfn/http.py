@@ -92,6 +92,13 @@ class Headers(Pairs):
         for name, value in pairs:
             self.add(name, value)
 
+    @classmethod
+    def checked(cls, pairs: "list[tuple[str, str]]") -> "Headers":
+        """Make headers of pairs that a server's parser has checked."""
+        made = cls()
+        made._pairs = pairs
+        return made
+
     def add(self, name: str, value: object) -> None:
         """Append a header. The value becomes a str.
 

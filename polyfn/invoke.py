@@ -65,10 +65,18 @@ class Invoker:
             return aio.iterate(result, until=context.deadline)
         return result
 
+    def begin(self, event: "Event[Any]", context: "Context") -> "Any":
+        """Bind and call, and return what the handler gives: of an async one that is its coroutine."""
+        arity = self._arity
+        if arity == 2:
+            return self._handler(self._argument(event), context)
+        if arity == 1:
+            return self._handler(self._argument(event))
+        return self._handler()
+
     async def acall(self, event: "Event[Any]", context: "Context") -> "Any":
         """Call from a running loop: like `call`, without a deadline, async results not iterated."""
-        arguments = (self._argument(event), context)[: self._arity] if self._arity else ()
-        result = self._handler(*arguments)
+        result = self.begin(event, context)
         return await result if hasattr(result, "__await__") else result
 
     def deliver(

@@ -4,14 +4,14 @@ The loop lives as long as the process, so that clients and pools made in one inv
 next, and it runs only inside `run`, so that a sync handler may itself call `asyncio.run`.
 """
 
-from _thread import RLock
+from _thread import RLock, get_ident
 
 from polyfn.errors import DeadlineError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import AsyncIterable, Awaitable, Coroutine, Iterator
+    from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterator
     from typing import Any, TypeVar
 
     T = TypeVar("T")
@@ -23,6 +23,12 @@ MARGIN_SHARE = 0.1
 
 _loop: "asyncio.AbstractEventLoop | None" = None
 
+#: What makes the loop, where that is not asyncio's own.
+factory: "Callable[[], asyncio.AbstractEventLoop] | None" = None
+
+#: The thread in which a server runs the loop, or None: then the loop runs only inside `run`.
+_server: int | None = None
+
 #: Sync handlers run side by side in threads, and each may bring an awaitable: one at a time has the loop.
 _turn = RLock()
 
@@ -33,8 +39,29 @@ def loop() -> "asyncio.AbstractEventLoop":
     if _loop is None or _loop.is_closed():
         import asyncio
 
-        _loop = asyncio.new_event_loop()
+        _loop = asyncio.new_event_loop() if factory is None else factory()
     return _loop
+
+
+def adopt() -> None:
+    """Say that this thread is about to run the loop for a server.
+
+    Until `release`, `run` and `iterate` in other threads have their awaitables run there, so that
+    what handlers, threads and hooks share has one loop.
+    """
+    global _server
+    loop()
+    _server = get_ident()
+
+
+def release() -> None:
+    """Say that the server has left the loop."""
+    global _server
+    _server = None
+
+
+def _elsewhere() -> bool:
+    return _server is not None and _server != get_ident()
 
 
 def budget(until: float) -> float:
@@ -58,6 +85,10 @@ def run(awaitable: "Awaitable[T]", *, until: float | None = None) -> "T":
 def _run(awaitable: "Awaitable[T]", seconds: float | None, spent: float = 0.0) -> "T":
     """Run for what is left of `seconds`, of which `spent` are gone; without an end if it is None."""
     work = _awaited(awaitable, seconds, spent)
+    if _elsewhere():
+        import asyncio
+
+        return asyncio.run_coroutine_threadsafe(work, loop()).result()
     with _turn:
         try:
             return loop().run_until_complete(work)
@@ -99,10 +130,11 @@ async def _limited(awaitable: "Awaitable[T]", seconds: float, spent: float) -> "
     except TimeoutError:
         if not scope.expired():
             raise
-        raise _too_long(seconds) from None
+        raise too_long(seconds) from None
 
 
-def _too_long(seconds: float) -> DeadlineError:
+def too_long(seconds: float) -> DeadlineError:
+    """Return the error for a handler that was cancelled for its deadline, after that many seconds."""
     return DeadlineError(
         f"the handler was cancelled after {seconds:.3f} s, shortly before its deadline",
         hint="raise the function's timeout, or do less in one invocation",
@@ -141,14 +173,20 @@ def iterate(source: "AsyncIterable[T]", *, until: float | None = None) -> "Itera
             if close is not None:
                 await close()
 
-    with _turn:
-        task = loop().create_task(pump())
+    async def begun() -> "asyncio.Task[None]":
+        return asyncio.create_task(pump())
+
+    if _elsewhere():
+        task = _run(begun(), None)
+    else:
+        with _turn:
+            task = loop().create_task(pump())
     try:
         while True:
             spent = monotonic() - began
             if seconds is not None and spent >= seconds:
                 # An item that is ready is had without waiting, so that no timeout would strike.
-                raise _too_long(seconds)
+                raise too_long(seconds)
             kind, value = _run(queue.get(), seconds, spent)
             if kind == "item":
                 yield value
@@ -157,15 +195,18 @@ def iterate(source: "AsyncIterable[T]", *, until: float | None = None) -> "Itera
             else:
                 return
     finally:
-        with _turn:
-            closing = True
-            task.cancel()
-            loop().run_until_complete(_quietly(task))
+        closing = True
+        if _elsewhere():
+            _run(_ended(task), None)
+        else:
+            with _turn:
+                loop().run_until_complete(_ended(task))
 
 
-async def _quietly(task: "asyncio.Task[None]") -> None:
+async def _ended(task: "asyncio.Task[None]") -> None:
     import asyncio
 
+    task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 
 

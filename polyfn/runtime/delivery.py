@@ -42,6 +42,11 @@ def deliver(
         _as_tasks(invoker, messages, context, concurrency)
     else:
         _in_threads(invoker, messages, context, concurrency)
+    return closed(messages, ordered)
+
+
+def closed(messages: "list[Message[Any]]", ordered: bool) -> "list[Message[Any]]":
+    """Take no more outcomes, and return the messages that failed, with `ordered` all behind the first."""
     for message in messages:
         message.open = False
     failed = [message for message in messages if message.failed]
@@ -51,33 +56,43 @@ def deliver(
 
 
 def _as_batch(invoker: "Invoker", messages: "list[Message[Any]]", context: "Context", native: "Any") -> None:
+    try:
+        _drain(invoker.call(batch_of(invoker, messages, native), context))
+    except Exception as error:  # noqa: BLE001  becomes the outcome of every message
+        settle_all(messages, error, context)
+
+
+def batch_of(invoker: "Invoker", messages: "list[Message[Any]]", native: "Any") -> "Any":
+    """Return the Batch that a handler of batches is given."""
     for message in messages:
         message.binder = invoker.binding.data
-    batch: Any = Batch(messages, native=native)
-    try:
-        _drain(invoker.call(batch, context))
-    except Drop as drop:
-        logs.report("ERROR", f"batch dropped: {drop.reason}", request_id=context.request_id)
-    except Exception as error:  # noqa: BLE001  becomes the outcome of every message
-        for message in messages:
-            message.fail(error)
-        _report(error, context, None)
+    return Batch(messages, native=native)
+
+
+def settle_all(messages: "list[Message[Any]]", error: Exception, context: "Context") -> None:
+    """Turn what a handler of batches raised into the outcome of every message."""
+    if isinstance(error, Drop):
+        logs.report("ERROR", f"batch dropped: {error.reason}", request_id=context.request_id)
+        return
+    for message in messages:
+        message.fail(error)
+    report(error, context, None)
 
 
 def _one_by_one(
     invoker: "Invoker", messages: "list[Message[Any]]", context: "Context", ordered: bool
 ) -> None:
     for index, message in enumerate(messages):
-        if _is_too_late(context, index):
-            _postpone(messages[index:], context)
+        if is_too_late(context, index):
+            postpone(messages[index:], context)
             return
         try:
-            _drain(invoker.call(message, _context_of(context, message)))
+            _drain(invoker.call(message, context_of(context, message)))
         except Exception as error:  # noqa: BLE001  becomes the outcome of this message
-            if not _settle(message, error, context) and ordered:
+            if not settle(message, error, context) and ordered:
                 return
             if isinstance(error, DeadlineError):
-                _postpone(messages[index + 1 :], context)
+                postpone(messages[index + 1 :], context)
                 return
 
 
@@ -93,14 +108,14 @@ def _as_tasks(
     async def one(message: "Message[Any]", slots: "asyncio.Semaphore") -> None:
         async with slots:
             try:
-                result = await invoker.acall(message, _context_of(context, message))
+                result = await invoker.acall(message, context_of(context, message))
                 if hasattr(result, "__aiter__"):
                     async for _ in result:
                         pass
                 else:
                     _drain(result)
             except Exception as error:  # noqa: BLE001  becomes the outcome of this message
-                _settle(message, error, context)
+                settle(message, error, context)
             pending.discard(id(message))
 
     async def every() -> None:
@@ -112,12 +127,12 @@ def _as_tasks(
     try:
         aio.run(every(), until=context.deadline)
     except DeadlineError:
-        _postpone([message for message in messages if id(message) in pending], context)
+        postpone([message for message in messages if id(message) in pending], context)
         return
     for message in messages:
         if id(message) in pending:
             # The handler awaited something that had been cancelled: it has not done its work.
-            _settle(message, aio.cancelled_within(), context)
+            settle(message, aio.cancelled_within(), context)
 
 
 def _in_threads(
@@ -129,10 +144,10 @@ def _in_threads(
 
     def one(message: "Message[Any]") -> None:
         try:
-            _drain(invoker.call(message, _context_of(context, message)))
+            _drain(invoker.call(message, context_of(context, message)))
         except Exception as error:  # noqa: BLE001  becomes the outcome of this message
             if message.open:
-                _settle(message, error, context)
+                settle(message, error, context)
             else:
                 # It counts as failed already, and its author wants to know why it took so long.
                 logs.report(
@@ -152,7 +167,7 @@ def _in_threads(
     limit = None if left == float("inf") else max(0.0, left - min(MARGIN, left * MARGIN_SHARE))
     done, late = wait(running, timeout=limit)
     if late:
-        _postpone([running[future] for future in running if future in late], context)
+        postpone([running[future] for future in running if future in late], context)
     # Not waiting for the late ones: a thread cannot be stopped, and the reply must go out.
     pool.shutdown(wait=False, cancel_futures=True)
     for future in done:
@@ -167,14 +182,14 @@ def _drain(result: "Any") -> None:
             pass
 
 
-def _context_of(context: "Context", message: "Message[Any]") -> "Context":
+def context_of(context: "Context", message: "Message[Any]") -> "Context":
     """The invocation's context with this message's attempt, sharing the deferred work."""
     if message.attempt is None:
         return context
     return context.for_attempt(message.attempt)
 
 
-def _settle(message: "Message[Any]", error: Exception, context: "Context") -> bool:
+def settle(message: "Message[Any]", error: Exception, context: "Context") -> bool:
     """Turn what a handler raised into the message's outcome; return whether it succeeded."""
     if isinstance(error, Drop):
         logs.report(
@@ -185,11 +200,12 @@ def _settle(message: "Message[Any]", error: Exception, context: "Context") -> bo
         )
         return True
     message.fail(error)
-    _report(error, context, message.id)
+    report(error, context, message.id)
     return False
 
 
-def _report(error: Exception, context: "Context", message_id: str | None) -> None:
+def report(error: Exception, context: "Context", message_id: str | None) -> None:
+    """Log why a message, or a batch where the id is None, was failed."""
     if isinstance(error, Retry):
         what = "batch" if message_id is None else "message"
         logs.report(
@@ -203,13 +219,15 @@ def _report(error: Exception, context: "Context", message_id: str | None) -> Non
         logs.report("ERROR", what, error=error, request_id=context.request_id, message_id=message_id)
 
 
-def _is_too_late(context: "Context", index: int) -> bool:
+def is_too_late(context: "Context", index: int) -> bool:
+    """Whether the message of this index is not to be begun any more."""
     if index == 0 or context.deadline is None:
         return False
     return context.remaining() < MARGIN
 
 
-def _postpone(messages: "list[Message[Any]]", context: "Context") -> None:
+def postpone(messages: "list[Message[Any]]", context: "Context") -> None:
+    """Fail messages that were not begun or not finished."""
     if not messages:
         return
     for message in messages:

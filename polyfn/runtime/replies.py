@@ -27,7 +27,10 @@ _END: "Any" = object()
 
 
 class Reply:
-    """What goes to the client: `status`, `headers`, and either `body` or, where not None, `stream`."""
+    """What goes to the client: `status`, `headers`, and either `body` or, where not None, `stream`.
+
+    A stream is an iterator of bytes; in a server (`serving`), where a loop runs, an async one.
+    """
 
     __slots__ = ("body", "headers", "status", "stream")
 
@@ -36,7 +39,7 @@ class Reply:
         status: int,
         headers: Headers,
         body: bytes = b"",
-        stream: "Iterator[bytes] | None" = None,
+        stream: "Any" = None,
     ) -> None:
         self.status = status
         self.headers = headers
@@ -100,38 +103,53 @@ def from_result(result: "Any", *, until: float | None = None) -> Reply:
     """
     if isinstance(result, Reply):
         return result
+    body, status, headers = parts(result)
+    if status not in BODILESS and hasattr(body, "__aiter__"):
+        from polyfn.runtime import aio
+
+        body = aio.iterate(body, until=until)
+    return with_body(body, status, headers)
+
+
+def from_call(result: "Any") -> Reply:
+    """Make a reply of what a Call function returned: JSON, unless it is bytes, a stream or a Response."""
+    if isinstance(result, (Response, bytes, bytearray, memoryview)) or hasattr(result, "__next__"):
+        return from_result(result)
+    headers = Headers()
+    headers.add("content-type", JSON)
+    return Reply(200, headers, json.dumps(result))
+
+
+def parts(result: "Any") -> "tuple[Any, int, Headers]":
+    """Return the body, the status and the headers that a handler's result asks for."""
     if isinstance(result, tuple) and len(result) == 2 and _is_status(result[0]):
         result = Response(result[1], result[0])
     if isinstance(result, Response):
         # A copy: the author may keep one Response and return it again and again.
-        return _with_body(result.body, result.status, Headers(result.headers), until)
-    if result is None:
-        return Reply(204, Headers())
-    return _with_body(result, 200, Headers(), until)
+        return result.body, result.status, Headers(result.headers)
+    return result, 204 if result is None else 200, Headers()
 
 
 def _is_status(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _with_body(body: "Any", status: int, headers: Headers, until: float | None) -> Reply:
+def with_body(body: "Any", status: int, headers: Headers) -> Reply:
+    """Make a reply with a body of any kind but an async iterator."""
     if body is None or status in BODILESS:
         _close(body)
         return Reply(status, headers)
     if isinstance(body, str):
-        return _typed(Reply(status, headers, body.encode("utf-8", "surrogateescape")), TEXT)
+        return typed(Reply(status, headers, body.encode("utf-8", "surrogateescape")), TEXT)
     if isinstance(body, (bytes, bytearray, memoryview)):
-        return _typed(Reply(status, headers, bytes(body)), BINARY)
-    if hasattr(body, "__aiter__"):
-        from polyfn.runtime import aio
-
-        return _streamed(aio.iterate(body, until=until), status, headers)
+        return typed(Reply(status, headers, bytes(body)), BINARY)
     if hasattr(body, "__next__"):
         return _streamed(body, status, headers)
-    return _typed(Reply(status, headers, json.dumps(body)), JSON)
+    return typed(Reply(status, headers, json.dumps(body)), JSON)
 
 
-def _typed(reply: Reply, content_type: str) -> Reply:
+def typed(reply: Reply, content_type: str) -> Reply:
+    """Say what the body is, unless the reply does."""
     if "content-type" not in reply.headers:
         reply.headers.add("content-type", content_type)
     return reply
@@ -143,19 +161,29 @@ def _streamed(source: "Iterator[Any]", status: int, headers: Headers) -> Reply:
     if isinstance(first, Response):
         if first.body is not None:
             _close(source)
-            raise ResultError(
-                "the Response that a stream begins with has a body",
-                hint="yield polyfn.Response(status=..., headers=...) first and the body's pieces after it",
-            )
+            raise misopened()
         status, headers = first.status, Headers(first.headers)
         first = next(source, _END)
     if first is _END:
         return Reply(status, headers)
+    return streaming(first, status, headers, _Chunks(first, source))
+
+
+def misopened() -> ResultError:
+    """Return the error for a stream whose first item says too much."""
+    return ResultError(
+        "the Response that a stream begins with has a body",
+        hint="yield polyfn.Response(status=..., headers=...) first and the body's pieces after it",
+    )
+
+
+def streaming(first: "Any", status: int, headers: Headers, stream: "Any") -> Reply:
+    """Make the reply of a stream, of a type that its first item chooses."""
     if isinstance(first, str):
         content_type = TEXT
     else:
         content_type = BINARY if isinstance(first, (bytes, bytearray, memoryview)) else LINES
-    return _typed(Reply(status, headers, stream=_Chunks(first, source)), content_type)
+    return typed(Reply(status, headers, stream=stream), content_type)
 
 
 class _Chunks:

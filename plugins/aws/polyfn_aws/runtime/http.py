@@ -3,7 +3,7 @@
 `http_in` and `http_out` say what the sources do to requests and want of replies.
 """
 
-from polyfn.runtime import json, replies
+from polyfn.runtime import replies
 from polyfn_aws.runtime.http_in import request_of
 from polyfn_aws.runtime.http_out import encode, stream
 from polyfn_aws.runtime.verify import FUNCTION_URL, REST, http_form, mismatch
@@ -57,18 +57,11 @@ class _Calls:
         self.declaration: Declaration = invoker.declaration
 
     def call(self, request: "Event[Any]", context: "Context") -> "replies.Reply":
-        from polyfn.http import Headers, Response
-
         if self._wants_json and not request.raw:
             from polyfn.events import Event
 
             request = Event(raw=b"{}", id=request.id, native=request.native)
-        result = self._invoker.call(request, context)
-        if isinstance(result, (Response, bytes, bytearray, memoryview)) or hasattr(result, "__next__"):
-            return replies.from_result(result)
-        headers = Headers()
-        headers.add("content-type", replies.JSON)
-        return replies.Reply(200, headers, json.dumps(result))
+        return replies.from_call(self._invoker.call(request, context))
 
 
 def _streaming(settings: "dict[str, object]") -> "tuple[str, ...]":

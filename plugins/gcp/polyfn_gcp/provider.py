@@ -1,0 +1,74 @@
+"""What polyfn knows of Google Cloud Run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from pydantic import BaseModel
+
+from polyfn.toolchain.hooks import hookimpl
+from polyfn.toolchain.manifest import FunctionEntry, Manifest
+from polyfn.toolchain.provider import (
+    Artifact,
+    Build,
+    Capability,
+    Emulation,
+    Emulator,
+    Platform,
+    Provider,
+    Sample,
+)
+from polyfn_gcp.settings import GcpSettings
+
+#: What wheels are chosen for. Cloud Run brings no libc: the image does, and 2.31 is that of Debian 11, the
+#: oldest Debian that still has updates. Cloud Run itself runs the x86-64 ABI alone
+#: (https://cloud.google.com/run/docs/container-contract); an arm64 image is for other hosts of containers.
+GLIBC = (2, 31)
+
+
+def _package(build: Build) -> Artifact:
+    from polyfn_gcp.package import package  # type: ignore[import-not-found]
+
+    return package(build)  # type: ignore[no-any-return]
+
+
+def _emulate(emulation: Emulation) -> AbstractAsyncContextManager[Emulator]:
+    from polyfn_gcp.emulator import emulate  # type: ignore[import-not-found]
+
+    return emulate(emulation)  # type: ignore[no-any-return]
+
+
+def _sampler(entry: FunctionEntry, data: Any) -> Sequence[Sample]:
+    from polyfn_gcp.samples import sampler
+
+    return sampler(entry, data)
+
+
+def _checks(manifest: Manifest, settings: BaseModel) -> Sequence[tuple[str, str]]:
+    from polyfn_gcp.checks import checks
+
+    return checks(manifest, settings)
+
+
+@hookimpl
+def polyfn_provider() -> Provider:
+    """Describe Google Cloud Run."""
+    return Provider(
+        name="gcp",
+        api=1,
+        summary="Google Cloud Run: a container that serves HTTP, events and jobs",
+        # No stream: Google Cloud has no ordered log that is pushed over HTTP. No defer: an instance gets CPU
+        # during requests alone, unless the service is set otherwise. A delivery is one message, so its
+        # failure is told exactly; a delay is passed on, and heeded by Cloud Tasks (see checks).
+        capabilities=frozenset(Capability) - {Capability.STREAM, Capability.DEFER},
+        platforms=(Platform("amd64", GLIBC), Platform("arm64", GLIBC)),
+        runtime="polyfn_gcp.runtime.start",
+        ships=("polyfn_gcp.runtime",),
+        settings=GcpSettings,
+        package=_package,
+        emulate=_emulate,
+        sampler=_sampler,
+        checks=_checks,
+    )

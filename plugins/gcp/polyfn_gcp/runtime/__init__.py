@@ -1,0 +1,1 @@
+"""What ships: Cloud Run's requests into events, outcomes into status codes, context, logs, jobs."""

@@ -1,0 +1,24 @@
+"""What polyfn is told of Cloud Run."""
+
+import json
+import subprocess
+import sys
+
+from polyfn.toolchain.provider import Capability
+from polyfn_gcp.provider import polyfn_provider
+
+
+def test_the_provider():
+    provider = polyfn_provider()
+    assert (provider.name, provider.api, provider.runtime) == ("gcp", 1, "polyfn_gcp.runtime.start")
+    assert {platform.arch for platform in provider.platforms} == {"amd64", "arm64"}
+    assert set(Capability) - provider.capabilities == {Capability.STREAM, Capability.DEFER}
+
+
+def test_it_is_an_installed_target():
+    done = subprocess.run(
+        [sys.executable, "-m", "polyfn", "providers", "--check", "--json"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "gcp" in json.dumps(json.loads(done.stdout))

@@ -1,0 +1,395 @@
+"""ASGI 3 (https://asgi.readthedocs.io/en/latest/specs/www.html): between a server and a `serve`.
+
+It knows requests and replies, deadlines and disconnects, and nothing of platforms and triggers.
+"""
+
+from asyncio import CancelledError, current_task, get_running_loop, timeout_at
+from collections import deque
+from time import time
+
+from polyfn.errors import ResultError
+from polyfn.http import Headers, Request
+from polyfn.runtime import aio, current, logs, replies
+from polyfn.runtime.serving import aclose, run_deferred
+from polyfn.runtime.wire import encode
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from asyncio import Future, Task, TimerHandle
+    from collections.abc import Awaitable, Callable, MutableMapping
+    from typing import Any, TypeAlias
+
+    from polyfn.context import Context
+    from polyfn.runtime.replies import Reply
+
+    Scope: TypeAlias = MutableMapping[str, Any]
+    Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
+    Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+    Serve: TypeAlias = Callable[[Request[Any], Context], Awaitable[Reply]]
+
+#: The largest body that is read, in bytes.
+BODY_LIMIT = 32 * 1024 * 1024
+#: Seconds that a client may pause within a body, and that the whole of one may take.
+BODY_PAUSE = 20.0
+BODY_TIME = 300.0
+#: Most requests are served before this many seconds are over; only then is the client watched.
+PATIENCE = 0.05
+
+
+class Refused(Exception):  # noqa: N818  it is an answer
+    """The request is answered without being served; `reply` is None where nobody is left to hear it."""
+
+    def __init__(self, reply: "Reply | None") -> None:
+        super().__init__()
+        self.reply = reply
+
+
+class Application:
+    """An ASGI application that serves what `serve` does, in the context that `make_context` makes.
+
+    `concurrency` bounds how many requests are served at once, None does not; the others wait.
+    Set `closing` when the process is about to stop: replies then ask clients to connect elsewhere.
+    """
+
+    __slots__ = (
+        "_body_limit", "_free", "_make_context", "_serve", "_waiting", "closing", "patience",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        serve: "Serve",
+        make_context: "Callable[[Request[Any]], Context]",
+        *,
+        concurrency: int | None = None,
+        body_limit: int = BODY_LIMIT,
+    ) -> None:
+        self._serve = serve
+        self._make_context = make_context
+        self._body_limit = body_limit
+        self._waiting: deque[Future[None]] = deque()
+        self.patience = Patience()
+        self.closing = False
+        self.limit(concurrency)
+
+    def limit(self, concurrency: int | None) -> None:
+        """Bound how many requests are served at once. Before the first request."""
+        self._free = float("inf") if concurrency is None else concurrency
+
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        """Serve one connection of the ASGI kind that `scope` names."""
+        kind = scope["type"]
+        if kind == "http":
+            await self._http(scope, receive, send)
+        elif kind == "lifespan":
+            await _lifespan(receive, send)
+        elif kind == "websocket":
+            # Before it was accepted: servers answer the handshake with 403.
+            await send({"type": "websocket.close", "code": 1000})
+
+    async def _http(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        exchange = Exchange(self, scope, receive, send)
+        try:
+            request, has_body = _request(scope)
+            if has_body:
+                request._raw = await self._body(request, receive)  # noqa: SLF001  same room
+            context = self._make_context(request)
+        except Refused as refused:
+            if refused.reply is not None:
+                await exchange.answer(refused.reply)
+            return
+        except Exception as error:  # noqa: BLE001  a defect here is no reason to tell the client of it
+            logs.report("ERROR", "the request could not be taken", error=error)
+            await exchange.answer(replies.problem(500))
+            return
+        current.request.set(context)
+        exchange.watch(context)
+        await exchange.serve(request, context)
+
+    async def _body(self, request: "Request[Any]", receive: "Receive") -> bytes:
+        length = request.headers.get("content-length")
+        if length is not None and int(length) > self._body_limit:
+            raise Refused(_too_large(self._body_limit))
+        return await _read(receive, self._body_limit)
+
+    async def turn(self) -> None:
+        """Wait until another request may be served. `done` must follow."""
+        if self._free > 0:
+            self._free -= 1
+            return
+        turn = get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            await turn
+        except CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.done()
+            raise
+
+    def done(self) -> None:
+        """Let the next one have its turn."""
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._free += 1
+
+
+async def _read(receive: "Receive", limit: int) -> bytes:
+    """Read the body. Raises Refused for one that is too large or too slow, or where the client is gone."""
+    pieces: list[bytes] = []
+    size = 0
+    now = get_running_loop().time
+    end = now() + BODY_TIME
+    try:
+        async with timeout_at(now() + BODY_PAUSE) as pause:
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise Refused(None)
+                pieces.append(message.get("body", b""))
+                size += len(pieces[-1])
+                if size > limit:
+                    raise Refused(_too_large(limit))
+                if not message.get("more_body", False):
+                    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+                pause.reschedule(min(now() + BODY_PAUSE, end))
+    except TimeoutError:
+        raise Refused(_closing(replies.problem(408, "the request's body did not arrive in time"))) from None
+
+
+def _too_large(limit: int) -> "Reply":
+    return _closing(replies.problem(413, f"the request's body is larger than {limit} bytes"))
+
+
+def _closing(reply: "Reply") -> "Reply":
+    # What is left of the body is not read, so that the connection is of no more use.
+    reply.headers.add("connection", "close")
+    return reply
+
+
+def _request(scope: "Scope") -> "tuple[Request[Any], bool]":
+    """Make the request; also tell whether it has a body that is still to be read."""
+    pairs = []
+    host = None
+    # HTTP/2 has bodies without a length; HTTP/1 says before one that there is one.
+    has_body = scope["http_version"][0] != "1"
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        pairs.append((name, value))
+        if name == "host":
+            host = value
+        elif name in _FRAMING:
+            has_body = True
+    client = scope.get("client")
+    request: Request[Any] = Request(
+        method=scope["method"],
+        raw_path=_raw_path(scope),
+        raw_query=scope["query_string"].decode("latin-1"),
+        headers=Headers.checked(pairs),
+        client=client[0] if client else None,
+        scheme=scope.get("scheme"),
+        host=host,
+        native=scope,
+    )
+    return request, has_body
+
+
+_FRAMING = frozenset(("content-length", "transfer-encoding"))
+
+
+def _raw_path(scope: "Scope") -> str:
+    raw: bytes | None = scope.get("raw_path")
+    if raw is None:
+        from urllib.parse import quote
+
+        return quote(scope["path"])
+    # Some servers leave the query on it.
+    return raw.partition(b"?")[0].decode("latin-1") or "/"
+
+
+async def _lifespan(receive: "Receive", send: "Send") -> None:
+    """Agree to everything: the process's start and stop hooks are the server's affair."""
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            await send({"type": "lifespan.startup.complete"})
+        elif message["type"] == "lifespan.shutdown":
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+
+
+class Patience:
+    """Tells of exchanges that take their time, with one timer for all of them.
+
+    A timer for each would cost every request as much as its routing, for the sake of the few that
+    are still served after PATIENCE.
+    """
+
+    __slots__ = ("_old", "_timer", "_young")
+
+    def __init__(self) -> None:
+        self._young: set[Exchange] = set()
+        self._old: set[Exchange] = set()
+        self._timer: TimerHandle | None = None
+
+    def add(self, exchange: "Exchange") -> None:
+        """Have `exchange.look` called once PATIENCE, or twice that, is over."""
+        self._young.add(exchange)
+        if self._timer is None:
+            self._timer = get_running_loop().call_later(PATIENCE, self._tick)
+
+    def discard(self, exchange: "Exchange") -> None:
+        """Forget about it."""
+        self._young.discard(exchange)
+        self._old.discard(exchange)
+
+    def _tick(self) -> None:
+        slow, self._old, self._young = self._old, self._young, set()
+        self._timer = get_running_loop().call_later(PATIENCE, self._tick) if self._old else None
+        for exchange in slow:
+            exchange.look()
+
+
+class Exchange:
+    """One request and its reply, with whatever may cut them short.
+
+    `why` is `deadline` or `disconnect` once one of them has cancelled the task, and `started`
+    whether the client has been sent anything.
+    """
+
+    __slots__ = (
+        "_app", "_began", "_deadline", "_receive", "_scope", "_send", "_task", "_timer", "_watched",
+        "_watcher", "started", "why",
+    )  # fmt: skip
+
+    def __init__(self, app: Application, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        self._app = app
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._task: Any = None
+        self._timer: TimerHandle | None = None
+        self._watcher: Task[None] | None = None
+        self._watched = False
+        self._began = 0.0
+        self._deadline: float | None = None
+        self.started = False
+        self.why: str | None = None
+
+    def watch(self, context: "Context") -> None:
+        """Have the task cancelled shortly before the deadline, or when the client goes away."""
+        self._task = current_task()
+        self._began = get_running_loop().time()
+        self._deadline = context.deadline
+        self._watched = True
+        if self._deadline is not None and self._deadline - time() < 10 * PATIENCE:
+            self.look()
+        else:
+            self._app.patience.add(self)
+
+    def look(self) -> None:
+        """Begin to watch in earnest, once."""
+        if self._watcher is not None or not self._watched:
+            return
+        loop = get_running_loop()
+        self._watcher = loop.create_task(self._until_disconnect())
+        if self._deadline is not None and self._deadline != float("inf"):
+            self._timer = loop.call_later(aio.budget(self._deadline), self._cancel, "deadline")
+
+    async def _until_disconnect(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self._cancel("disconnect")
+
+    def _cancel(self, why: str) -> None:
+        if self.why is None:
+            self.why = why
+            self._task.cancel()
+
+    def unwatch(self) -> None:
+        """Cancel nothing any more."""
+        self._watched = False
+        self._app.patience.discard(self)
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._watcher is not None:
+            self._watcher.cancel()
+
+    async def serve(self, request: "Request[Any]", context: "Context") -> None:
+        """Wait for a turn, serve, answer, and then do what was put off until after the reply."""
+        turn = False
+        try:
+            await self._app.turn()
+            turn = True
+            await self.answer(await self._app._serve(request, context), context)  # noqa: SLF001  same room
+        except CancelledError:
+            self.unwatch()
+            await self._cut_short(context)
+        except Exception as error:  # noqa: BLE001  the provider's serve has a defect
+            self.unwatch()
+            logs.report("ERROR", "the request failed", error=error, request_id=context.request_id)
+            if not self.started:
+                await self.answer(replies.problem(500))
+        else:
+            self.unwatch()
+        finally:
+            try:
+                if context.deferred:
+                    await run_deferred(context)
+            finally:
+                if turn:
+                    self._app.done()
+
+    async def _cut_short(self, context: "Context") -> None:
+        if self.why == "disconnect":
+            self._task.uncancel()
+            return
+        if self.why == "deadline":
+            self._task.uncancel()
+            error = aio.too_long(get_running_loop().time() - self._began)
+            reply = replies.from_error(error)
+            replies.report(error, reply, context)
+        else:
+            reply = _closing(replies.problem(503))
+            logs.report("WARNING", "cut short: the process is about to end", request_id=context.request_id)
+        # Of a stream that has begun, its missing end tells the client.
+        if not self.started:
+            await self.answer(reply)
+
+    async def answer(self, reply: "Reply", context: "Context | None" = None) -> None:
+        """Send a reply. What cannot be sent is logged, and a 500 where nothing has been sent yet."""
+        try:
+            await self._send_reply(reply)
+        except Exception as error:  # noqa: BLE001  the handler's own, from its generator or its headers
+            what = "the reply broke off" if self.started else "the reply cannot be sent"
+            logs.report(
+                "ERROR", what, error=error, request_id=context.request_id if context is not None else None
+            )
+            if not self.started:
+                await self._send_reply(replies.problem(500))
+        finally:
+            if reply.stream is not None:
+                await aclose(reply.stream)
+
+    async def _send_reply(self, reply: "Reply") -> None:
+        if not 200 <= reply.status <= 599:
+            raise ResultError(f"the reply has status {reply.status}; expected one from 200 to 599")
+        body = reply.body
+        headers, length = encode(reply.headers, closing=self._app.closing)
+        bodiless = reply.status in replies.BODILESS or self._scope["method"] == "HEAD"
+        if reply.stream is None:
+            if length is None and reply.status not in (204, 304):
+                headers.append((b"content-length", b"%d" % len(body)))
+            elif not bodiless and length != len(body):
+                raise ResultError(f"the reply has content-length {length}; its body has {len(body)} bytes")
+        self.started = True
+        await self._send({"type": "http.response.start", "status": reply.status, "headers": headers})
+        if reply.stream is not None and not bodiless:
+            await self._send_stream(reply.stream)
+            body = b""
+        await self._send({"type": "http.response.body", "body": b"" if bodiless else body})
+
+    async def _send_stream(self, stream: "Any") -> None:
+        async for piece in stream:
+            await self._send({"type": "http.response.body", "body": piece, "more_body": True})
