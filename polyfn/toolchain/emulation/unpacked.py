@@ -28,7 +28,7 @@ def unpacked(artifact: Path) -> Iterator[Path]:
     place = Path(tempfile.mkdtemp(prefix="polyfn-artifact-"))
     try:
         if image:
-            reading.unpack(artifact, place, arch=_arch(artifact))
+            reading.unpack(artifact, place, arch=arch_of(artifact))
         else:
             unpack(artifact, place)
         yield place
@@ -36,7 +36,7 @@ def unpacked(artifact: Path) -> Iterator[Path]:
         shutil.rmtree(place, ignore_errors=True)
 
 
-def _arch(artifact: Path) -> str | None:
+def arch_of(artifact: Path) -> str | None:
     """Return this machine's architecture if the artifact has an image for it; else None, for its first."""
     here = host_arch()
     return here if here in reading.archs(artifact) else None

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from polyfn.toolchain.artifacts.oci import names, reading
 from polyfn.toolchain.emulation.container import PATH, Container, numeric_user, within
+from polyfn.toolchain.emulation.unpacked import arch_of, unpacked
 from polyfn.toolchain.errors import EmulationError
 
 MANIFEST = "polyfn.json"
@@ -27,18 +29,26 @@ class Image:
 
 @contextmanager
 def opened(artifact: Path) -> Iterator[Image]:
-    """Give the image of an artifact. Raises EmulationError for what is none, or could not be started."""
+    """Give the image of an artifact: an archive, a layout directory, or what one was unpacked to.
+
+    That is a directory with `rootfs` and, beside it, the image's config or a runtime bundle's as
+    `config.json`. Raises EmulationError for what is no image or could not be started, ArtifactError for one
+    that is damaged.
+    """
     if not artifact.exists():
         raise EmulationError(f"{artifact} does not exist", hint="give the path that `polyfn package` printed")
-    if not (artifact / "rootfs").is_dir():
+    if names.is_image(artifact):
+        with unpacked(artifact) as root:
+            yield image(root, reading.config(artifact, arch=arch_of(artifact)))
+    elif (artifact / "rootfs").is_dir():
+        yield image((artifact / "rootfs").resolve(), _config(artifact / "config.json"))
+    else:
         raise EmulationError(
             f"{artifact} is no image: it is neither an image archive nor a layout directory, nor an "
             "unpacked image (`rootfs` and `config.json`)",
-            hint="package it with `polyfn package --target gcp`; a source directory artifact "
-            "(--format source) is built by Google and cannot be run here",
+            hint="package it with `polyfn package --target gcp`; what --format source makes is built by "
+            "Google and cannot be run here",
         )
-    root = (artifact / "rootfs").resolve()
-    yield image(root, _config(artifact / "config.json"))
 
 
 def _config(path: Path) -> Mapping[str, Any]:

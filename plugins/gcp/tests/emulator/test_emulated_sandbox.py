@@ -7,8 +7,10 @@ import time
 
 import pytest
 
+from polyfn.toolchain.artifacts.oci.image import ImageSpec, write
+from polyfn.toolchain.artifacts.oci.layers import LayerSpec
 from polyfn.toolchain.errors import EmulationError, UsageError
-from tests.parts import empty_root, need, program
+from tests.parts import HOST, empty_root, need
 
 SERVER = """#!/bin/sh
 echo starting
@@ -228,6 +230,40 @@ def test_a_runtime_bundle_as_umoci_unpacks_it(bench, run, image):
     assert run(work()).split("\n") == ["1234", "/app"]
 
 
+@pytest.mark.parametrize("archive", [True, False])
+def test_an_image_as_it_is_deployed(bench, run, image, tmp_path, archive):
+    root = image(said("id -u", "pwd", "=echo $FROM_IMAGE")) / "rootfs"
+    spec = ImageSpec(
+        arch=HOST, layers=[LayerSpec("all", root)], entrypoint=["/app/main"], workdir="/app",
+        env={"PATH": "/bin", "FROM_IMAGE": "yes"},
+    )  # fmt: skip
+    made = tmp_path / "image.tar"
+    write(spec, made, epoch=0, archive=archive)
+    assert made.is_dir() is not archive
+
+    async def work():
+        async with bench.emulate(made, options=ON) as emulator:
+            return (await emulator.http.get(ANSWER)).text
+
+    assert run(work()).split("\n") == ["65532", "/app", "yes"]
+
+
+def test_an_image_that_umoci_unpacked(bench, run, image, tmp_path):
+    umoci, made = need("umoci"), tmp_path / "layout"
+    root = image(said("id -u", "pwd")) / "rootfs"
+    spec = ImageSpec(HOST, [LayerSpec("all", root)], ["/app/main"], workdir="/app", env={"PATH": "/bin"})
+    write(spec, made, epoch=0, archive=False)
+    bundle = tmp_path / "bundle"
+    command = [umoci, "unpack", "--rootless", "--image", f"{made}:latest", bundle]
+    subprocess.run(command, check=True, capture_output=True)
+
+    async def work():
+        async with bench.emulate(bundle, options=ON) as emulator:
+            return (await emulator.http.get(ANSWER)).text
+
+    assert run(work()).split("\n") == ["65532", "/app"]
+
+
 @pytest.mark.parametrize(
     ("config", "words"),
     [
@@ -261,4 +297,3 @@ def test_what_is_no_image(bench, run, tmp_path):
     with pytest.raises(EmulationError, match="is no image") as caught:
         run(work(tmp_path / "app"))
     assert "--format source" in caught.value.hint
-    assert program("sh")
