@@ -37,9 +37,9 @@ PATIENCE = 0.05
 
 
 class Refused(Exception):  # noqa: N818  it is an answer
-    """The request is answered without being served; `reply` is None where nobody is left to hear it."""
+    """The request is answered without being served."""
 
-    def __init__(self, reply: "Reply | None") -> None:
+    def __init__(self, reply: "Reply") -> None:
         super().__init__()
         self.reply = reply
 
@@ -94,8 +94,7 @@ class Application:
                 request._raw = await self._body(request, receive)  # noqa: SLF001  same room
             context = self._make_context(request)
         except Refused as refused:
-            if refused.reply is not None:
-                await exchange.answer(refused.reply)
+            await exchange.answer(refused.reply)
             return
         except Exception as error:  # noqa: BLE001  a defect here is no reason to tell the client of it
             logs.report("ERROR", "the request could not be taken", error=error)
@@ -136,7 +135,7 @@ class Application:
 
 
 async def _read(receive: "Receive", limit: int) -> bytes:
-    """Read the body. Raises Refused for one that is too large or too slow, or where the client is gone."""
+    """Read the body. Raises Refused for one that is too large, too slow or not whole."""
     pieces: list[bytes] = []
     size = 0
     now = get_running_loop().time
@@ -146,7 +145,8 @@ async def _read(receive: "Receive", limit: int) -> bytes:
             while True:
                 message = await receive()
                 if message["type"] == "http.disconnect":
-                    raise Refused(None)
+                    # Nobody may be left to hear it, unless it was the server that broke the body off.
+                    raise Refused(_closing(replies.problem(400, "the request's body broke off")))
                 pieces.append(message.get("body", b""))
                 size += len(pieces[-1])
                 if size > limit:

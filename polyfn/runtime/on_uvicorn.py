@@ -172,9 +172,9 @@ def _protocol() -> "Any":
     from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
     class Bounded(HttpToolsProtocol):
-        """`in_body` is true from the end of a head to the end of its body; `seen` counts the head's bytes."""
+        """`in_head` and `in_body` tell where in a request the parser is; `seen` counts the head's bytes."""
 
-        in_body = False
+        in_head = in_body = False
         seen = 0
         timer: "Any" = None
 
@@ -190,14 +190,18 @@ def _protocol() -> "Any":
             if not self.in_body:
                 self.seen += len(data)
             super().data_received(data)
-            if self.in_body or not self.seen or self.transport.is_closing():
-                return
-            if self.seen > HEAD_LIMIT:
-                self.refuse(b"431 Request Header Fields Too Large")
-            elif self.timer is None:
-                self.timer = self.loop.call_later(HEAD_TIME, self.too_slow)
+            if self.in_head:
+                if self.seen > HEAD_LIMIT:
+                    self.refuse(b"431 Request Header Fields Too Large")
+                elif self.timer is None:
+                    self.timer = self.loop.call_later(HEAD_TIME, self.too_slow)
+
+        def on_message_begin(self) -> None:
+            self.in_head = True
+            super().on_message_begin()
 
         def on_headers_complete(self) -> None:
+            self.in_head = False
             if self.timer is not None:
                 self.untimed()
             # What was read at once may hold a body as well.
@@ -222,7 +226,7 @@ def _protocol() -> "Any":
 
         def too_slow(self) -> None:
             self.timer = None
-            if self.seen:
+            if self.in_head:
                 self.refuse(b"408 Request Timeout")
             else:
                 self.transport.close()

@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from polyfn.toolchain.bundle import compiler, dependencies, digests, identity
-from polyfn.toolchain.bundle.assemble import Kept, Plan, assemble, install_dependencies, stage
+from polyfn.toolchain.bundle.assemble import (
+    Kept,
+    Plan,
+    assemble,
+    install_dependencies,
+    needs,
+    provider_needs,
+    stage,
+)
 from polyfn.toolchain.bundle.find import base_executable, default_python, minor
 from polyfn.toolchain.bundle.requirements import Requirements
 from polyfn.toolchain.bundle.resolve import Resolver
@@ -110,11 +118,14 @@ class Line:
         )
         manifest = collect(plan.project, surroundings)
         missing = dependencies.missing({need for entry in manifest.functions for need in entry.needs}, site)
+        # Only a bundle that stays here is served from what is installed here.
+        more = dependencies.missing(provider_needs(plan, manifest), site) if stays else []
+        if missing or more:
+            shutil.rmtree(site, ignore_errors=True)
+            self._installed(plan.requirements, site, target, [*missing, *more])
         if missing:
             origin = plan.requirements.origin
             log(f"adding {', '.join(missing)}: payloads are validated with it, and {origin} does not name it")
-            shutil.rmtree(site, ignore_errors=True)
-            self._installed(plan.requirements, site, target, missing)
             # Once more, now that payloads have a JSON Schema.
             manifest = collect(plan.project, replace(surroundings, site=site))
         return manifest, site if site.is_dir() else None
@@ -192,10 +203,10 @@ class Line:
         return Artifact(**{**notes["artifact"], "path": out / notes["artifact"]["path"]})
 
     def _with_needs(self, plan: Plan, kept: Kept, manifest: Manifest) -> Kept:
-        needs = {need for entry in manifest.functions for need in entry.needs}
-        if plan.interpreter == "linked" or not needs:
+        wanted = needs(plan, manifest)
+        if plan.interpreter == "linked" or not wanted:
             return kept
-        site, pins = self.resolver.wanted(plan.requirements, self._target(plan, kept.python), needs)
+        site, pins = self.resolver.wanted(plan.requirements, self._target(plan, kept.python), wanted)
         return replace(kept, site=site, pins=pins)
 
     def _artifact_key(self, plan: Plan, kept: Kept, manifest: Manifest) -> str | None:

@@ -220,7 +220,10 @@ class Provider:
     top-level packages or dotted subpackages copied into a bundle for it. `sampler` makes native
     events for a function, with the given data as payload where it is not None; the first sample is
     the default form. `checks` returns findings for `polyfn check`, as (severity, message) pairs.
-    `rules` are what `polyfn verify` holds an artifact against.
+    `rules` are what `polyfn verify` holds an artifact against. `needs` returns the names of the
+    distributions that the runtime imports beyond the standard library, a server for instance: they are
+    installed into the bundle's `site` unless the project's own dependencies bring them.
+    `polyfn package --explain` asks it with a manifest without functions, since it imports no module.
     """
 
     name: str
@@ -239,6 +242,7 @@ class Provider:
     sampler: Callable[[FunctionEntry, Any], Sequence[Sample]] | None = None
     checks: Callable[[Manifest, BaseModel], Sequence[tuple[str, str]]] | None = None
     rules: ArtifactRules | None = None
+    needs: Callable[[Manifest, BaseModel], Sequence[str]] | None = None
 
     def platform(self, arch: str) -> Platform | None:
         """Return the platform of this architecture, or None."""

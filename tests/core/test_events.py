@@ -112,10 +112,13 @@ def test_a_context_makes_the_dear_things_on_first_use() -> None:
     def make(name: str, value: Any) -> Any:
         return lambda: made.append(name) or value
 
-    lazy = context(trace=make("trace", trace), native=make("native", {"arn": 1}))
+    lazy = context(
+        trace=make("trace", trace), native=make("native", {"arn": 1}), region=make("region", "here")
+    )
     assert made == []
     assert (lazy.trace, lazy.trace, lazy.native, lazy.native) == (trace, trace, {"arn": 1}, {"arn": 1})
-    assert made == ["trace", "native"]
+    assert (lazy.region, lazy.region) == ("here", "here")
+    assert made == ["trace", "native", "region"]
     assert (context(trace=trace).trace, context().trace, context().native) == (trace, None, None)
 
 

@@ -52,6 +52,13 @@ def _checks(manifest: Manifest, settings: BaseModel) -> Sequence[tuple[str, str]
     return checks(manifest, settings)
 
 
+def _needs(manifest: Manifest, settings: BaseModel) -> Sequence[str]:  # noqa: ARG001
+    """What serves: the artifact is a service's image and a job's, and cannot know which it will be."""
+    assert isinstance(settings, GcpSettings)
+    server = {"uvicorn": ("uvicorn", "httptools"), "granian": ("granian",)}[settings.server]
+    return (*server, "uvloop") if settings.loop == "uvloop" else server
+
+
 @hookimpl
 def polyfn_provider() -> Provider:
     """Describe Google Cloud Run."""
@@ -71,4 +78,5 @@ def polyfn_provider() -> Provider:
         emulate=_emulate,
         sampler=_sampler,
         checks=_checks,
+        needs=_needs,
     )

@@ -4,8 +4,12 @@ import json
 import subprocess
 import sys
 
+import pytest
+
+from polyfn.toolchain.manifest import Manifest
 from polyfn.toolchain.provider import Capability
 from polyfn_gcp.provider import polyfn_provider
+from polyfn_gcp.settings import GcpSettings
 
 
 def test_the_provider():
@@ -13,6 +17,18 @@ def test_the_provider():
     assert (provider.name, provider.api, provider.runtime) == ("gcp", 1, "polyfn_gcp.runtime.start")
     assert {platform.arch for platform in provider.platforms} == {"amd64", "arm64"}
     assert set(Capability) - provider.capabilities == {Capability.STREAM, Capability.DEFER}
+
+
+@pytest.mark.parametrize(
+    ("settings", "names"),
+    [
+        ({}, ["uvicorn", "httptools"]),
+        ({"loop": "uvloop"}, ["uvicorn", "httptools", "uvloop"]),
+        ({"server": "granian"}, ["granian"]),
+    ],
+)
+def test_what_its_runtime_needs(settings, names):
+    assert list(polyfn_provider().needs(Manifest(functions=()), GcpSettings(**settings))) == names
 
 
 def test_it_is_an_installed_target():

@@ -43,6 +43,17 @@ class Plan:
     site: Path | None = None
 
 
+def needs(plan: Plan, manifest: Manifest) -> set[str]:
+    """Return what must be in the bundle whatever the project names: for binding, and for the runtime."""
+    return {need for entry in manifest.functions for need in entry.needs} | provider_needs(plan, manifest)
+
+
+def provider_needs(plan: Plan, manifest: Manifest) -> set[str]:
+    """Return what the provider's runtime imports beyond the standard library."""
+    asked = plan.provider.needs
+    return set() if asked is None else set(asked(manifest, plan.settings))
+
+
 @dataclass(frozen=True)
 class Kept:
     """What of a bundle may be in the store, and under which keys; None where no key can stand for it."""
@@ -120,9 +131,8 @@ def _dependencies(
     if plan.site is not None:
         shutil.copytree(plan.site, site)
         return distributions(site)
-    needs = {need for entry in manifest.functions for need in entry.needs}
     target = dependencies.Target(interpreter.python, plan.platform)
-    return install_dependencies(plan.requirements, site, target, kept, needs)
+    return install_dependencies(plan.requirements, site, target, kept, needs(plan, manifest))
 
 
 def install_dependencies(

@@ -76,20 +76,24 @@ class Resolver:
                 future.set_exception(error)
         return future.result()
 
+    def parts(self, requirements: Requirements, target: Target, needs: Iterable[str] = ()) -> list[Resolved]:
+        """Return what the requirements come to, and what is needed besides, held to their versions."""
+        base = self.resolve(requirements, target)
+        lacking = sorted({name for name in needs if canonicalize_name(name) not in base.names})
+        if not lacking:
+            return [base]
+        extra = Requirements(
+            requirements.origin,
+            text="\n".join(lacking),
+            constraints=f"{requirements.constraints}\n{base.pins}".strip(),
+        )
+        return [base, self.resolve(extra, target)]
+
     def wanted(
         self, requirements: Requirements, target: Target, needs: Iterable[str] = ()
     ) -> tuple[str | None, str]:
         """Return the key of what is to be installed, None where no key can stand for it, and its pins."""
-        base = self.resolve(requirements, target)
-        lacking = sorted({name for name in needs if canonicalize_name(name) not in base.names})
-        parts = [base]
-        if lacking:
-            extra = Requirements(
-                requirements.origin,
-                text="\n".join(lacking),
-                constraints=f"{requirements.constraints}\n{base.pins}".strip(),
-            )
-            parts.append(self.resolve(extra, target))
+        parts = self.parts(requirements, target, needs)
         pins = "\n".join(part.pins for part in parts)
         if not all(part.exact for part in parts):
             return None, pins

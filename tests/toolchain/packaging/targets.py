@@ -1,12 +1,13 @@
 """A target that wraps nothing: its artifact is the bundle's tree, and its runtime tells what it was given."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
 from pydantic import BaseModel, ConfigDict
 
+from polyfn.toolchain.manifest import Manifest
 from polyfn.toolchain.provider import Artifact, Build, Capability, Platform, Provider
 
 RUNTIME = """
@@ -16,6 +17,8 @@ def main(start):
     declaration = load(start, choose(start, None))
     print(json.dumps({"start": start, "path": sys.path, "cwd": os.getcwd(), "said": declaration.handler({})}))
 """
+
+Needs = Callable[[Manifest, BaseModel], Sequence[str]]
 
 
 class DeskSettings(BaseModel):
@@ -31,7 +34,7 @@ def package(build: Build) -> Artifact:
     return Artifact(path, "desk", build.bundle.arch, "", 0, 0, 0)
 
 
-def desk(ships: Sequence[str] = ("deskruntime",)) -> Provider:
+def desk(ships: Sequence[str] = ("deskruntime",), needs: Needs | None = None) -> Provider:
     return Provider(
         name="desk",
         api=1,
@@ -43,6 +46,7 @@ def desk(ships: Sequence[str] = ("deskruntime",)) -> Provider:
         package=package,
         settings=DeskSettings,
         platform_pythons=("3.11", "3.12", "3.13", "3.14"),
+        needs=needs,
     )
 
 
@@ -63,7 +67,8 @@ class Hook:
 class OnlyDesk:
     """Stands in for the installed plugins, and writes down which hooks were called."""
 
-    def __init__(self, *, hooks: bool = True) -> None:
+    def __init__(self, *, hooks: bool = True, needs: Needs | None = None) -> None:
+        self.needs = needs
         self.called: list[str] = []
         self.hook = SimpleNamespace(
             polyfn_before_package=Hook(
@@ -76,7 +81,7 @@ class OnlyDesk:
 
     def provider(self, target: str) -> Provider:
         assert target == "desk"
-        return desk()
+        return desk(needs=self.needs)
 
 
 def write_runtime(folder: Path) -> None:

@@ -5,7 +5,7 @@ send again; Cloud Tasks and Cloud Scheduler take any 2xx, and Cloud Tasks heeds 
 (https://cloud.google.com/pubsub/docs/push, https://cloud.google.com/tasks/docs/reference/rpc).
 """
 
-from polyfn.errors import PayloadError, TriggerMismatchError
+from polyfn.errors import DeadlineError, PayloadError, TriggerMismatchError
 from polyfn.http import Headers
 from polyfn.outcomes import Retry
 from polyfn.runtime import logs
@@ -23,9 +23,9 @@ REFUSED = "the request is no event that this service takes here; the service's l
 def reply_of(failed: "Sequence[BaseException | None]", *, drop_misfits: bool) -> Reply:
     """Return the reply for the failures of one request: 204 if there is none.
 
-    A request has one status, so the gravest counts, and the sender sends all of a batch again: 500
-    for what a handler raised, 503 where it asked for a retry, 4xx where the event itself is at fault.
-    A payload that does not fit is at fault too; with `drop_misfits` it is given up instead.
+    A request has one status, so the gravest counts, and the sender sends all of a batch again: 500 for
+    what a handler raised, 504 where it was cut off, 503 where it asked for a retry, 4xx where the event
+    itself is at fault. A payload that does not fit is at fault too; with `drop_misfits` it is given up.
     """
     kept = [error for error in failed if not (drop_misfits and isinstance(error, PayloadError))]
     if len(kept) < len(failed):
@@ -33,8 +33,9 @@ def reply_of(failed: "Sequence[BaseException | None]", *, drop_misfits: bool) ->
     if not kept:
         return Reply(204, Headers())
     statuses = {_status(error) for error in kept}
-    if 500 in statuses:
-        return problem(500)
+    for grave in (500, 504):
+        if grave in statuses:
+            return problem(grave)
     if 503 in statuses:
         return _again([error for error in kept if isinstance(error, Retry)])
     return problem(min(statuses), REFUSED)
@@ -45,6 +46,8 @@ def _status(error: BaseException | None) -> int:
         return error.status
     if isinstance(error, (PayloadError, TriggerMismatchError)):
         return 400
+    if isinstance(error, DeadlineError):
+        return 504
     return 503 if isinstance(error, Retry) else 500
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from polyfn.context import Context
     from polyfn.http import Request
     from polyfn.invoke import Invoker
-    from polyfn_gcp.runtime.verify import Arrival
+    from polyfn_gcp.runtime.verify import Arrival, EnvelopeError
 
     Serve = Callable[[Request[Any], Context], Awaitable[Reply]]
 
@@ -59,15 +59,46 @@ def dispatcher(invokers: "Sequence[Invoker]", settings: "dict[str, Any]") -> "Se
 
     async def serve(request: "Request[Any]", context: "Context") -> Reply:
         named = functions.get(request.raw_path)
-        if named is not None:
-            return await _take([named], request, context, None, drop_misfits)
-        if request.raw_path == "/" or request.raw_path.startswith("/projects/"):
-            topic = request.raw_path[1:] or None
-            if not routed or _is_event(request):
-                return await _take(every, request, context, topic, drop_misfits)
-        return await over_http(request, context)
+        if named is None and not _is_for_all(request.raw_path):
+            return await over_http(request, context)
+        refused = _refuse_method(request)
+        if refused is not None:
+            # At `/` there may be a route for another method.
+            return await over_http(request, context) if routed and named is None else refused
+        came = _read(request)
+        if routed and named is None and _is_no_event(came):
+            return await over_http(request, context)
+        return await _take(came, [named] if named else every, request, context, drop_misfits)
 
     return serve
+
+
+def _is_for_all(path: str) -> bool:
+    """Whether events come to this path whoever takes them: `/`, or the path of a topic.
+
+    The latter is where background functions were pushed to: `/projects/PROJECT/topics/TOPIC`.
+    """
+    return path == "/" or _topic_of(path) is not None
+
+
+def _topic_of(path: str) -> str | None:
+    parts = path.split("/")
+    is_one = len(parts) == 5 and parts[1] == "projects" and parts[3] == "topics"
+    return path[1:] if is_one else None
+
+
+def _read(request: "Request[Any]") -> "list[Arrival] | EnvelopeError":
+    from polyfn_gcp.runtime.verify import EnvelopeError, arrivals
+
+    try:
+        return arrivals(request, _topic_of(request.raw_path))
+    except EnvelopeError as error:
+        return error
+
+
+def _is_no_event(came: "list[Arrival] | EnvelopeError") -> bool:
+    """Whether no known sender of events sent this, so that it must be for a route."""
+    return isinstance(came, list) and len(came) == 1 and came[0].form is None
 
 
 def _supported(invoker: "Invoker") -> "Invoker":
@@ -102,39 +133,24 @@ def _over_http(routed: "Sequence[Invoker]") -> "Serve":
     return serve
 
 
-def _is_event(request: "Request[Any]") -> bool:
-    """Whether a known sender of events sent this, where it might as well be for a route."""
-    from polyfn_gcp.runtime.verify import EnvelopeError, arrivals
-
-    try:
-        found = arrivals(request)
-    except EnvelopeError:
-        return True
-    return not found or found[0].form is not None
-
-
 async def _take(
+    came: "list[Arrival] | EnvelopeError",
     functions: "list[Function]",
     request: "Request[Any]",
     context: "Context",
-    topic: str | None,
     drop_misfits: bool,
 ) -> Reply:
-    """Decode what came, give it to the function that takes it, and answer for what became of it."""
+    """Give what came to the functions that take it, and answer for what became of it."""
     from polyfn_gcp.runtime.answers import reply_of
-    from polyfn_gcp.runtime.verify import EnvelopeError, arrivals
 
-    refused = _refuse_method(request)
-    if refused is not None:
-        return refused
     failed: list[BaseException | None] = []
     work: dict[int, tuple[Function, list[Any]]] = {}
-    try:
-        for arrival in arrivals(request, topic):
+    if isinstance(came, list):
+        for arrival in came:
             _sort(arrival, functions, work, failed, context)
-    except EnvelopeError as error:
-        _report(error, context)
-        failed.append(error)
+    else:
+        _report(came, context)
+        failed.append(came)
     for function, events in work.values():
         failed += await _run(function, events, request, context)
     return reply_of(failed, drop_misfits=drop_misfits)

@@ -5,7 +5,7 @@ subscription's, and any other will do as well where no function takes it by name
 """
 
 from polyfn.events import Message
-from polyfn_gcp.runtime.verify import EXACT, NOT, OTHER, UNTOLD, mismatch, short
+from polyfn_gcp.runtime.verify import EXACT, NOT, OTHER, PUSH, UNTOLD, UNWRAPPED, mismatch, short
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,9 +42,8 @@ def decode(arrival: "Arrival", declaration: "Declaration") -> "Message[Any]":
 
 def message_of(arrival: "Arrival", found: "Published", origin: str | None) -> "Message[Any]":
     """Make a message; its id is Pub/Sub's own, that of a published CloudEvent is among its attributes."""
-    inner = arrival.event if arrival.form is not None and arrival.event is not None else None
-    of_eventarc = inner is not None and inner.native is found.native and found.topic is not None
-    told = None if of_eventarc else inner
+    # Of a push the event is what was published; else it is Eventarc's wrapper, which says nothing new.
+    told = arrival.event if arrival.form in (PUSH, UNWRAPPED) else None
     return Message(
         raw=found.raw,
         id=found.id,

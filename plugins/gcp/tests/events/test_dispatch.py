@@ -175,6 +175,17 @@ class TestBesideRoutes:
         reply = serve(gcp.request(b"", method="GET", path="/o/7"))
         assert (reply.status, reply.read()) == (200, b'{"id":"7"}')
 
+    def test_a_route_for_another_method_stays_reachable(self, house, gcp):
+        ask = house(front=Http("GET", "/"), any=Events())
+        assert ask(gcp.request(b"", method="GET")) == "front"
+        assert ask(gcp.request(b"1", gcp.binary())) == "any"
+        assert ask(gcp.request(b"1", gcp.binary(), method="GET")) == "front"
+
+    def test_a_path_that_only_begins_like_a_topics(self, house, gcp):
+        ask = house(show=Http("POST", "/projects/{rest...}"), news=Topic("news"))
+        assert ask(gcp.request(gcp.push(), path="/projects/p/things/t")) == "show"
+        assert ask(gcp.request(gcp.push(), path="/projects/p/topics/news")) == "news"
+
     def test_a_broken_event_is_no_call(self, house, gcp, log):
         ask = house(hello=Call(), any=Events())
         assert ask(gcp.request(b"{}", {"ce-id": "1"})) == 400

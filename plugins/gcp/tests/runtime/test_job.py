@@ -150,3 +150,16 @@ def test_which_function(job):
 def test_a_job_does_not_listen(job):
     done = job("import sys\n@polyfn.function\ndef f(): print('polyfn.runtime.server' in sys.modules)")
     assert done.out == "False\n"
+
+
+def test_a_plain_job_imports_neither_logging_nor_a_loop(job):
+    done = job(
+        "import sys\n@polyfn.function\ndef f(): print(*{'logging', 'asyncio', 're'} & set(sys.modules))"
+    )
+    assert done.out == "\n"
+
+
+def test_a_job_that_logs(job):
+    done = job("import logging\n@polyfn.function\ndef f(): logging.info('at work')")
+    [line] = done.lines()
+    assert (line["severity"], line["message"]) == ("INFO", "at work")

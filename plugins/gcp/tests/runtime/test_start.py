@@ -139,3 +139,60 @@ def test_stop_hooks_run(launch):
     program = launch(source, "f").wait()
     program.ask("POST", "/", {})
     assert program.end().out.split() == ["start", "call", "stop"]
+
+
+@pytest.mark.parametrize("style", ["def", "async def"])
+@pytest.mark.parametrize("trigger", ["Queue('orders')", "Events()"])
+def test_the_deadline_of_an_event(launch, style, trigger):
+    sleep = "time.sleep(2)" if style == "def" else "await asyncio.sleep(2)"
+    source = f"""
+    import asyncio, time
+    @polyfn.function(polyfn.{trigger})
+    {style} f(event): {sleep}
+    """
+    program = launch(source, "f", timeout=1).wait()
+    headers = {"x-cloudtasks-queuename": "orders"}
+    if trigger == "Events()":
+        headers = {"ce-id": "1", "ce-source": "s", "ce-type": "t", "ce-specversion": "1.0"}
+    began = time.monotonic()
+    answer = program.ask("POST", "/", {}, headers)
+    assert (answer.status >= 500, time.monotonic() - began < 1.6) == (True, True)
+    assert answer.status == 504
+
+
+def test_an_event_that_fails_leaks_nothing(launch):
+    source = """
+    @polyfn.function(polyfn.Topic("news"))
+    def f(message: polyfn.Message): raise ValueError("s3cr3t")
+    """
+    program = launch(source, "f").wait()
+    push = {"message": {"data": "aGk=", "messageId": "1"}, "subscription": "projects/p/subscriptions/news"}
+    answer = program.ask("POST", "/", push, {"traceparent": f"00-{'1' * 32}-{'2' * 16}-01"})
+    assert (answer.status, "s3cr3t" in answer.text) == (500, False)
+    program.end()
+    [line] = program.lines()
+    assert (line["severity"], line["message"]) == ("ERROR", "message failed: ValueError: s3cr3t")
+    assert line["message_id"] == "1"
+    assert line["logging.googleapis.com/trace"] == "1" * 32
+    assert line["httpRequest"]["requestUrl"] == "/"
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        (b"x" * 1000, {"ce-id": "1"}, 400),
+        (b"\xff\xfe", {"content-type": "application/cloudevents+json"}, 400),
+        (b"[" * 100_000, {"content-type": "application/cloudevents-batch+json"}, 400),
+        (b'{"message":{"data":"*"},"subscription":"s"}', {}, 400),
+        (b'{"message":7,"subscription":"s"}', {}, 400),
+        (b"", {}, 400),
+        (b"{}", {"ce-id": "%FF%", "ce-source": "%", "ce-type": '"', "ce-specversion": "1.0"}, 204),
+    ],
+)
+def test_hostile_events_get_a_plain_answer(launch, body, headers, status):
+    program = launch("@polyfn.function(polyfn.Events())\ndef f(event: polyfn.Event): ...", "f").wait()
+    assert program.ask("POST", "/", body, headers).status == status
+    assert program.ask("POST", "/", b"", {"ce-id": "1"}).status == 400
+    program.end()
+    assert program.status == 0
+    assert all(line["severity"] == "ERROR" for line in program.lines())
