@@ -18,8 +18,6 @@ from polyfn_gcp.emulator.configuration import Configuration
 
 #: Seconds from SIGTERM to SIGKILL (documented).
 GRACE = 10.0
-#: Seconds that a stopped process takes at most to run again.
-WAKE = 0.05
 
 
 def sandbox(configuration: Configuration) -> Path | None:
@@ -81,10 +79,7 @@ class Launched:
 
     async def stop(self, grace: float = GRACE) -> None:
         """End it: SIGTERM to its first process, up to `grace` seconds, then SIGKILL to all that is left."""
-        if self.process.frozen:
-            self.process.thaw()
-            # Until its threads have woken up, the kernel may give the signal to one that does not handle it.
-            await asyncio.sleep(WAKE)
+        await self.process.wake()
         if grace and (main := self.main) is not None:
             with suppress(ProcessLookupError):
                 os.kill(main, signal.SIGTERM)
