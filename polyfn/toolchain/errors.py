@@ -16,6 +16,7 @@
     ├── NoWheelError             PF403  a dependency has no wheel for the target
     ├── ArtifactError            PF404  the artifact is not what it should be
     ├── BudgetError              PF405  the artifact is larger or slower than its budget
+    ├── RegistryError            PF406  a registry of images refuses, or cannot be reached
     └── InternalError            PF500  a defect of polyfn
 
 The user's own mistakes in what ships (PF1xx) are in polyfn.errors. docs/errors.md lists them all.
@@ -116,6 +117,19 @@ class BudgetError(ToolchainError):
     """An artifact is larger, or slower to import, than `[tool.polyfn.budget]` allows."""
 
     code = "PF405"
+
+
+class RegistryError(ToolchainError):
+    """A registry of container images refuses, cannot be reached, or answers what it should not.
+
+    `status` is that of its answer, 0 where there is none.
+    """
+
+    code = "PF406"
+
+    def __init__(self, message: str, *, hint: str | None = None, status: int = 0) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
 
 
 class InternalError(ToolchainError):

@@ -11,7 +11,7 @@ import pytest
 
 from polyfn.toolchain.emulation.lines import LONGEST
 from polyfn.toolchain.emulation.process import Exit, Process
-from polyfn.toolchain.emulation.processes import Member, family, living
+from polyfn.toolchain.emulation.processes import Member, descendant, family, living
 
 
 def run(work):
@@ -240,3 +240,33 @@ def test_a_command_that_does_not_exist():
     before = len(os.listdir("/proc/self/fd"))
     run(work())
     assert len(os.listdir("/proc/self/fd")) <= before
+
+
+def test_descendants_are_counted_by_generation(tmp_path):
+    code = """
+import os, subprocess, sys
+if (depth := int(sys.argv[1])):
+    child = subprocess.Popen([sys.executable, __file__, str(depth - 1)])
+    print(depth, os.getpid(), flush=True)
+    child.wait()
+else:
+    print(depth, os.getpid(), flush=True)
+    __import__('time').sleep(20)
+"""
+    script = tmp_path / "chain.py"
+    script.write_text(code)
+
+    async def work():
+        log = []
+        process = Process([sys.executable, str(script), "2"], cwd=Path("/"), environment={}, log=log.append)
+        try:
+            await until(lambda: len(log) == 3 or not process.alive)
+            pids = dict(line.split() for line in log)
+            told = [descendant(process.pid, depth) for depth in (0, 1, 2, 3)]
+            return pids, process.pid, told
+        finally:
+            await process.stop(0)
+
+    pids, pid, (itself, child, grandchild, nobody) = run(work())
+    assert (itself.pid, str(child.pid), str(grandchild.pid)) == (pid, pids["1"], pids["0"])
+    assert nobody is None

@@ -35,9 +35,9 @@ def _package(build: Build) -> Artifact:
 
 
 def _emulate(emulation: Emulation) -> AbstractAsyncContextManager[Emulator]:
-    from polyfn_gcp.emulator import emulate  # type: ignore[import-not-found]
+    from polyfn_gcp.emulator import emulate
 
-    return emulate(emulation)  # type: ignore[no-any-return]
+    return emulate(emulation)
 
 
 def _sampler(entry: FunctionEntry, data: Any) -> Sequence[Sample]:

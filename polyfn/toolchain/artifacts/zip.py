@@ -6,12 +6,10 @@ attributes: on Unix the mode is in the high 16 bits).
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import stat
 import struct
-import tempfile
 import time
 import zipfile
 import zlib
@@ -20,9 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-import deflate
-
 from polyfn.toolchain import progress
+from polyfn.toolchain.artifacts.deflated import deflated
 from polyfn.toolchain.artifacts.paths import inside, unsafe
 from polyfn.toolchain.errors import ArtifactError
 
@@ -31,10 +28,6 @@ _DEFLATED = 8
 _UTF8 = 0x800
 _FURTHEST = 0xFFFFFFFE
 _MOST = 0xFFFE
-#: libdeflate's levels go to 12. From 10 on it searches for the best encoding: 4 % smaller than zlib's 6.
-_LEVEL = 10
-#: Bytes from which a file's compressed form is worth keeping.
-_BIG = 1 << 16
 #: The format counts from 1980 in steps of two seconds, to 2107.
 _EARLIEST = 315532800
 _LATEST = 4354819198
@@ -85,7 +78,7 @@ def _add(writer: _Writer, entries: list[tuple[str, Path]], kept: Path | None) ->
 
 
 class _Writer:
-    """The format itself. zipfile compresses with the zlib of whoever runs it, and there are several."""
+    """The format itself. zipfile compresses with the zlib of whoever runs it (artifacts/deflated.py)."""
 
     def __init__(self, file: BinaryIO, moment: tuple[int, ...]) -> None:
         year, month, day, hour, minute, second = moment
@@ -96,7 +89,7 @@ class _Writer:
 
     def add(self, name: str, mode: int, data: bytes, kept: Path | None) -> None:
         """Add a file or, told by its mode, a link, whose data is what it points to."""
-        packed = _deflated(data, kept) if stat.S_ISREG(mode) else data
+        packed = deflated(data, kept) if stat.S_ISREG(mode) else data
         method = _DEFLATED if len(packed) < len(data) else 0
         body = packed if method else data
         called = name.encode("utf-8", "surrogateescape")
@@ -120,22 +113,6 @@ class _Writer:
         count = len(self._directory)
         end = struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, count, count, len(directory), start, 0)
         self._file.write(directory + end)
-
-
-def _deflated(data: bytes, kept: Path | None) -> bytes:
-    if kept is None or len(data) < _BIG:
-        return bytes(deflate.deflate_compress(data, _LEVEL))
-    place = kept / f"{hashlib.sha256(data).hexdigest()}-{deflate.__version__}-{_LEVEL}"
-    try:
-        return place.read_bytes()
-    except OSError:
-        packed = bytes(deflate.deflate_compress(data, _LEVEL))
-    with contextlib.suppress(OSError):
-        kept.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=kept, delete=False) as file:
-            file.write(packed)
-        Path(file.name).replace(place)
-    return packed
 
 
 def _walk(tree: Path) -> Iterator[tuple[str, Path]]:

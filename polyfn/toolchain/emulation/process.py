@@ -15,6 +15,9 @@ from pathlib import Path
 from polyfn.toolchain.emulation.lines import Lines
 from polyfn.toolchain.emulation.processes import Member, family, living, peak_memory
 
+#: Seconds that the threads of a stopped process take at most to run again.
+WAKE = 0.05
+
 
 @dataclass(frozen=True)
 class Exit:
@@ -96,10 +99,20 @@ class Process:
             if self._known:
                 self._signal_known(signal.SIGCONT)
 
+    async def wake(self) -> None:
+        """Let it run on, and return when it does: only then a signal reaches the thread that handles it.
+
+        Until all threads have woken up, the kernel may give a signal to one that sleeps on in a call, and
+        a Python program handles signals in its main thread alone.
+        """
+        if self.frozen:
+            self.thaw()
+            await asyncio.sleep(WAKE)
+
     async def stop(self, grace: float) -> Exit:
         """End it and return how: SIGTERM and up to `grace` seconds first, if that is not 0, then SIGKILL."""
         if self.alive and grace > 0:
-            self.thaw()
+            await self.wake()
             self._signal_group(signal.SIGTERM)
             await asyncio.wait({self.ended}, timeout=grace)
         if self.alive:

@@ -38,6 +38,17 @@ def family(leader: int) -> list[Member]:
         known |= more
 
 
+def descendant(leader: int, depth: int) -> Member | None:
+    """Return the process `depth` generations below the leader, by the eldest child each time, or None."""
+    table, found = _table(), Member(leader, 0)
+    for _ in range(depth):
+        children = [Member(pid, row.born) for pid, row in table.items() if row.parent == found.pid]
+        if not children:
+            return None
+        found = min(children, key=lambda child: (child.born, child.pid))
+    return found
+
+
 def living(members: Iterable[Member]) -> list[int]:
     """Return the pids of those that have not ended."""
     table = _table()

@@ -44,10 +44,13 @@ def write_sbom(artifact: Path, out: Path, *, epoch: int | None = None) -> None:
     out.write_text(sbom(artifact, epoch=epoch), encoding="utf-8")
 
 
-def sbom(artifact: Path, *, epoch: int | None = None) -> str:
-    """Return the document of an artifact, as JSON text. Raises ArtifactError."""
+def sbom(artifact: Path, *, epoch: int | None = None, name: str | None = None) -> str:
+    """Return the document of an artifact, as JSON text. Raises ArtifactError.
+
+    `name` is what it is called in the end, while it is being made elsewhere.
+    """
     with contents(artifact) as opened:
-        maker = _Maker(opened, manifest_of(opened, artifact.name), artifact)
+        maker = _Maker(opened, manifest_of(opened, artifact.name), artifact, name)
         document = json.loads(JsonV1Dot6(maker.bom()).output_as_string())
     return _finished(document, epoch)
 
@@ -66,8 +69,11 @@ def _finished(document: dict[str, Any], epoch: int | None) -> str:
 class _Maker:
     """Makes the components of one artifact."""
 
-    def __init__(self, opened: Contents, manifest: ArtifactManifest | None, artifact: Path) -> None:
+    def __init__(
+        self, opened: Contents, manifest: ArtifactManifest | None, artifact: Path, name: str | None
+    ) -> None:
         self.opened, self.manifest, self.artifact = opened, manifest, artifact
+        self.name = name or artifact.name
         self.found = distributions(opened)
         self.digests = {name: self._sha256(name) for name in sorted(opened.names)}
         self.files: defaultdict[Distribution | None, list[str]] = defaultdict(list)
@@ -92,17 +98,23 @@ class _Maker:
         return bom
 
     def _application(self) -> Component:
-        manifest, path = self.manifest, self.artifact
-        facts = {"artifact": path.name}
+        manifest = self.manifest
+        facts = {"artifact": self.name}
         if manifest is not None:
             facts |= {"target": manifest.target, "arch": manifest.arch}
         return Component(
-            name=manifest.project if manifest is not None else path.stem,
+            name=manifest.project if manifest is not None else Path(self.name).stem,
             type=ComponentType.APPLICATION,
             bom_ref="application",
-            hashes=[] if path.is_dir() else [_hash(_file_sha256(path))],
+            hashes=self._whole(),
             properties=_properties(facts),
         )
+
+    def _whole(self) -> list[HashType]:
+        """The hash of the file; of an image, that of its manifest, by which registries call it."""
+        if self.opened.identity is not None:
+            return [_hash(self.opened.identity)]
+        return [] if self.artifact.is_dir() else [_hash(_file_sha256(self.artifact))]
 
     def _interpreter(self) -> list[Component]:
         """The interpreter, with the libraries that were carried for it."""
@@ -198,10 +210,9 @@ class _Maker:
         return _hash(hashlib.sha256(lines.encode()).hexdigest())
 
     def _sha256(self, name: str) -> str:
-        with self.opened.open(name) as file:
-            digest = hashlib.sha256()
-            while chunk := file.read(1 << 20):
-                digest.update(chunk)
+        digest = hashlib.sha256()
+        for chunk in self.opened.chunks(name):
+            digest.update(chunk)
         return digest.hexdigest()
 
 

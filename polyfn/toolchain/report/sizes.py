@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from polyfn.toolchain.artifacts.archive import Entry
 from polyfn.toolchain.bundle.pack import PACK, START
 from polyfn.toolchain.manifest import ArtifactManifest
-from polyfn.toolchain.report.contents import Contents, Entry
+from polyfn.toolchain.report.contents import Contents
 from polyfn.toolchain.report.distributions import Distribution
 from polyfn.toolchain.report.model import Kind, Part
 from polyfn.toolchain.report.ownership import Owners

@@ -14,9 +14,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from polyfn.toolchain.artifacts.archive import opened
 from polyfn.toolchain.errors import ArtifactError
 from polyfn.toolchain.provider import Arch, Provider
-from polyfn.toolchain.verify.archive import opened
 from polyfn.toolchain.verify.checks import (
     abi,
     binaries,

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from polyfn.toolchain.artifacts.archive import Archive, DamagedError, Entry
 from polyfn.toolchain.provider import Arch, ArtifactRules, Provider
 from polyfn.toolchain.verify import elf, magic
-from polyfn.toolchain.verify.archive import Archive, DamagedError, Entry
 from polyfn.toolchain.verify.finding import Finding, found
 from polyfn.toolchain.verify.layout import Layout, json_of, layout
 from polyfn.toolchain.verify.owners import Owners

@@ -90,7 +90,7 @@ def test_imports_that_cannot_be_measured_are_a_warning(polyfn, zipped):
     ("arguments", "status", "said"),
     [
         (["nowhere.zip"], 2, "error[PF200]: ARTIFACT nowhere.zip does not exist"),
-        (["file.zip"], 4, "error[PF404]: file.zip cannot be read"),
+        (["file.zip"], 4, "error[PF404]: file.zip is no archive that can be read"),
     ],
 )
 def test_what_cannot_be_reported(polyfn, tmp_path, arguments, status, said):

@@ -10,10 +10,10 @@ import zipfile
 
 import pytest
 
+from polyfn.toolchain.artifacts.archive import opened
 from polyfn.toolchain.errors import ArtifactError
 from polyfn.toolchain.provider import SizeLimit
 from polyfn.toolchain.verify import refuse, verify
-from polyfn.toolchain.verify.archive import opened
 from tests import parts
 from tests.toolchain.verify.zips import BOOTSTRAP, DOS, GOOD, add, codes, dist, link, make, only
 
@@ -274,7 +274,7 @@ def test_tars(aws, tmp_path, mode):
 
 
 def test_a_tar_that_unpacks_to_any_number_of_bytes(aws, tmp_path, monkeypatch):
-    monkeypatch.setattr("polyfn.toolchain.verify.archive.tarred.UNPACKED_LIMIT", 1 << 20)
+    monkeypatch.setattr("polyfn.toolchain.artifacts.unpacking.LIMIT", 1 << 20)
     (tmp_path / "zeros").write_bytes(b"\0" * (3 << 20))
     with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as archive:
         archive.add(tmp_path / "zeros", "zeros")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from polyfn.toolchain.verify.archive import Entry
+from polyfn.toolchain.artifacts.archive import Entry
 from polyfn.toolchain.verify.finding import Finding, Severity, found
 from polyfn.toolchain.verify.subject import Subject
 

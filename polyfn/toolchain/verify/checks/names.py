@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
+from polyfn.toolchain.artifacts.archive import Entry
 from polyfn.toolchain.artifacts.paths import inside
-from polyfn.toolchain.verify.archive import Entry
 from polyfn.toolchain.verify.finding import Finding, found
 from polyfn.toolchain.verify.subject import Subject
 

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import tarfile
-import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from polyfn.toolchain.verify.archive.entry import DamagedError, Entry, Kind, plain
-
-_IN_MEMORY = 64 << 20
-#: A few bytes may unpack to any number.
-UNPACKED_LIMIT = 4 << 30
+from polyfn.toolchain.artifacts.archive.entry import DamagedError, Entry, Kind, plain
+from polyfn.toolchain.artifacts.oci import names
+from polyfn.toolchain.artifacts.unpacking import uncompressed
 
 
 class Tar:
     """An opened tar file."""
 
+    identity: str | None = None
+
     def __init__(self, path: Path) -> None:
         self.packed: int | None = path.stat().st_size
-        self._file = _uncompressed(path)
+        self._file = uncompressed(path)
         try:
-            self._tar = tarfile.open(fileobj=self._file)  # noqa: SIM115  closed in close()
+            self._tar = tarfile.open(fileobj=self._file, mode="r:")  # noqa: SIM115  closed in close()
             self.entries = [
                 _entry(member)
                 for member in self._tar.getmembers()
@@ -31,6 +32,18 @@ class Tar:
         except BaseException:
             self._file.close()
             raise
+
+    def is_image(self) -> bool:
+        """Whether it has images in it."""
+        files = {entry.name: entry for entry in self.entries if entry.kind == "file"}
+
+        def read(name: str) -> bytes:
+            return self.read(files[name], 1 << 20)
+
+        try:
+            return names.is_archive(files, read)
+        except DamagedError:
+            return False
 
     def head(self, entry: Entry, size: int) -> bytes:
         """Return the first bytes of a file."""
@@ -46,6 +59,15 @@ class Tar:
         if len(data) < min(limit, entry.size):
             raise DamagedError("it is shorter than it should be")
         return data
+
+    def chunks(self, entry: Entry) -> Iterator[bytes]:
+        """Give a file's content in pieces."""
+        try:
+            with self._tar.extractfile(entry.handle) or _none() as content:
+                while data := content.read(1 << 20):
+                    yield data
+        except Exception as error:  # noqa: BLE001  as in read
+            raise DamagedError(f"it cannot be read: {error}") from None
 
     def close(self) -> None:
         """Let go of the file."""
@@ -68,44 +90,9 @@ def _entry(member: tarfile.TarInfo) -> Entry:
     return Entry(
         name=plain(member.name),
         kind=kind,
-        size=member.size,
+        size=len(os.fsencode(member.linkname)) if member.issym() else member.size,
         mode=stat.S_IMODE(member.mode),
         target=member.linkname if member.issym() else "",
         modified=int(member.mtime),
         handle=member,
     )
-
-
-def _uncompressed(path: Path) -> IO[bytes]:
-    with path.open("rb") as file:
-        magic = file.read(6)
-    if magic[:2] == b"\x1f\x8b":
-        import gzip
-
-        opened: IO[bytes] = gzip.open(path)  # type: ignore[assignment]  # noqa: SIM115
-    elif magic[:3] == b"BZh":
-        import bz2
-
-        opened = bz2.open(path)  # noqa: SIM115
-    elif magic == b"\xfd7zXZ\x00":
-        import lzma
-
-        opened = lzma.open(path)  # noqa: SIM115
-    else:
-        return path.open("rb")
-    unpacked = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115  the caller closes it
-    try:
-        with opened:
-            _copy(opened, unpacked)
-    except BaseException:
-        unpacked.close()
-        raise
-    return unpacked
-
-
-def _copy(source: IO[bytes], sink: tempfile.SpooledTemporaryFile[bytes]) -> None:
-    while chunk := source.read(1 << 20):
-        sink.write(chunk)
-        if sink.tell() > UNPACKED_LIMIT:
-            raise tarfile.ReadError(f"unpacked it has more than {UNPACKED_LIMIT:,} bytes")
-    sink.seek(0)

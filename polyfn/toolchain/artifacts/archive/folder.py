@@ -7,13 +7,14 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from polyfn.toolchain.verify.archive.entry import KINDS, DamagedError, Entry
+from polyfn.toolchain.artifacts.archive.entry import KINDS, DamagedError, Entry
 
 
 class Folder:
     """A directory tree."""
 
     packed: int | None = None
+    identity: str | None = None
 
     def __init__(self, path: Path) -> None:
         self._root = path
@@ -28,6 +29,15 @@ class Folder:
         try:
             with Path(entry.handle).open("rb") as file:
                 return file.read(limit)
+        except OSError as error:
+            raise DamagedError(f"it cannot be read: {error.strerror}") from None
+
+    def chunks(self, entry: Entry) -> Iterator[bytes]:
+        """Give a file's content in pieces."""
+        try:
+            with Path(entry.handle).open("rb") as file:
+                while data := file.read(1 << 20):
+                    yield data
         except OSError as error:
             raise DamagedError(f"it cannot be read: {error.strerror}") from None
 
@@ -48,7 +58,7 @@ def _entry(path: Path, name: str) -> Entry:
     return Entry(
         name=name,
         kind=kind,
-        size=facts.st_size if kind == "file" else 0,
+        size=facts.st_size if kind in ("file", "link") else 0,
         mode=stat.S_IMODE(facts.st_mode),
         target=str(path.readlink()) if kind == "link" else "",
         modified=int(facts.st_mtime),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -22,7 +22,8 @@ class Entry:
     """One file, folder or link.
 
     `name` is as in the archive, without `./` in front and `/` at the end. `mode` are the permission
-    bits, None where the archive knows none. `obstacle` is the code of the finding that makes the
+    bits, None where the archive knows none. `packed` is what it takes in the archive, its headers
+    included, None where that has no answer. `obstacle` is the code of the finding that makes the
     content unreadable.
     """
 
@@ -33,6 +34,7 @@ class Entry:
     target: str = ""
     modified: int | None = None
     obstacle: str | None = None
+    packed: int | None = None
     handle: Any = field(default=None, compare=False)
 
 
@@ -41,6 +43,8 @@ class Archive(Protocol):
 
     #: Size of the file in bytes, None for a directory.
     packed: int | None
+    #: Digest of an image's manifest, SHA-256 in hexadecimal; None for what is no image.
+    identity: str | None
 
     @property
     def entries(self) -> Sequence[Entry]:
@@ -51,6 +55,9 @@ class Archive(Protocol):
 
     def read(self, entry: Entry, limit: int) -> bytes:
         """Return a file's content, at most `limit` bytes of it. Raises DamagedError."""
+
+    def chunks(self, entry: Entry) -> Iterator[bytes]:
+        """Give a file's whole content in pieces. Raises DamagedError."""
 
     def close(self) -> None:
         """Let go of the file."""
