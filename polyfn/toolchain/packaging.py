@@ -45,12 +45,14 @@ class PackageRequest:
     #: Refuses to publish what would not run on the target; codes of findings in `ignore` do not count.
     verify: bool = False
     ignore: tuple[str, ...] = ()
+    #: One of the provider's; its first if None.
+    format: str | None = None
 
 
 def package(
     request: PackageRequest, *, log: Log = lambda _: None, plugins: Plugins | None = None
 ) -> list[Artifact]:
-    """Make one artifact per architecture: all of them appear in `request.out`, or none.
+    """Make one artifact per architecture, or one of all: all of them appear in `request.out`, or none.
 
     Raises PolyfnError for every known trouble.
     """
@@ -70,7 +72,7 @@ def package(
             if request.verify:
                 gates.verified(artifact, plans[0].provider, store, log, ignore=request.ignore)
             gates.within_budget(artifact, plans[0].project, log)
-        return gather(artifacts, staged, request.out)
+        return gather(line.combined(plans[0], artifacts), staged, request.out)
 
 
 def plan(request: PackageRequest, log: Log, plugins: Plugins) -> list[Plan]:
@@ -91,6 +93,7 @@ def plan(request: PackageRequest, log: Log, plugins: Plugins) -> list[Plan]:
         interpreter=interpreter,
         platform=platforms[0],
         cache=cache_folder(),
+        format=choices.format_of(provider, request.format),
     )
     return [
         replace(
@@ -132,6 +135,7 @@ def quick(
         interpreter="linked",
         platform=None,
         cache=cache_folder(),
+        format=choices.format_of(provider, None),
     )
     with folder() as place, staging(out) as staged:
         line = Line(place, staged / MADE, log, plugins, Store(cache_folder(), log))

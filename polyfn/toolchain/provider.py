@@ -89,7 +89,10 @@ class Bundle:
 
 @dataclass(frozen=True)
 class Build:
-    """What `Provider.package` is given: wrap `bundle`, write into `out`, return the artifact."""
+    """What `Provider.package` is given: wrap `bundle`, write into `out`, return the artifact.
+
+    `format` is one of `Provider.formats`, None where the provider has none.
+    """
 
     project: str
     manifest: Manifest
@@ -98,11 +101,27 @@ class Build:
     out: Path
     epoch: int
     log: Callable[[str], None]
+    format: str | None = None
+
+
+@dataclass(frozen=True)
+class Combination:
+    """What `Provider.combine` is given beside the artifacts, which are of one project."""
+
+    project: str
+    settings: BaseModel
+    out: Path
+    epoch: int
+    log: Callable[[str], None]
+    format: str | None = None
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """What was made: a file or directory that can be deployed, or given to `polyfn run`."""
+    """What was made: a file or directory that can be deployed, or given to `polyfn run`.
+
+    `archs` are the architectures of an artifact that was combined of several; `arch` is then the first.
+    """
 
     path: Path
     target: str
@@ -111,6 +130,7 @@ class Artifact:
     size: int
     unpacked_size: int
     files: int
+    archs: tuple[Arch, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -221,6 +241,11 @@ class Provider:
     events for a function, with the given data as payload where it is not None; the first sample is
     the default form. `checks` returns findings for `polyfn check`, as (severity, message) pairs.
     `rules` are what `polyfn verify` holds an artifact against.
+
+    `formats` are the forms that an artifact may have, the default first, where there are several.
+    `combine` makes one artifact of several architectures' ones, or returns None to leave them as they
+    are. `inputs` tells what else an artifact is made from, by name, such as the digest of a base image:
+    where that changes, the artifact is not taken from the cache.
     """
 
     name: str
@@ -239,6 +264,9 @@ class Provider:
     sampler: Callable[[FunctionEntry, Any], Sequence[Sample]] | None = None
     checks: Callable[[Manifest, BaseModel], Sequence[tuple[str, str]]] | None = None
     rules: ArtifactRules | None = None
+    formats: tuple[str, ...] = ()
+    combine: Callable[[Sequence[Artifact], Combination], Artifact | None] | None = None
+    inputs: Callable[[BaseModel, Arch, str | None], Mapping[str, str]] | None = None
 
     def platform(self, arch: str) -> Platform | None:
         """Return the platform of this architecture, or None."""

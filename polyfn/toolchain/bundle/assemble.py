@@ -41,6 +41,8 @@ class Plan:
     cache: Path
     #: The dependencies, where they are installed already.
     site: Path | None = None
+    #: The form of the artifact, where the provider has several.
+    format: str | None = None
 
 
 @dataclass(frozen=True)
