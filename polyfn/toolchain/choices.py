@@ -117,6 +117,17 @@ def check_python(provider: Provider, version: str, allowed: Sequence[str]) -> No
         )
 
 
+def format_of(provider: Provider, wanted: str | None) -> str | None:
+    """Return the form of the artifact: as wanted, or the provider's first. Raises PlatformError."""
+    if wanted is not None and wanted not in provider.formats:
+        has = f"it has {_listed(provider.formats)}" if provider.formats else "its artifacts have one form"
+        raise PlatformError(
+            f"the target {provider.name!r} has no format {wanted!r}; {has}",
+            hint="choose one of them, or leave --format out",
+        )
+    return wanted or next(iter(provider.formats), None)
+
+
 def interpreter(project: Project, wanted: str | None) -> str | None:
     """Return the interpreter source: as wanted, or as set; a path that is set starts at the project."""
     chosen = project.settings.interpreter

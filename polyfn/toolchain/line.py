@@ -30,7 +30,7 @@ from polyfn.toolchain.errors import InterpreterError, ToolchainError, UsageError
 from polyfn.toolchain.interrupts import parallel
 from polyfn.toolchain.manifest import Manifest
 from polyfn.toolchain.plugins import Plugins
-from polyfn.toolchain.provider import Artifact, Build
+from polyfn.toolchain.provider import Artifact, Build, Combination
 
 Log = Callable[[str], None]
 
@@ -204,7 +204,26 @@ class Line:
             notes = self.store.take("artifacts", key, out) or self.store.once("artifacts", key, out, make)
         for line in notes["log"]:
             log(line)  # what was said when it was made, here or by another process, is said again
-        return Artifact(**{**notes["artifact"], "path": out / notes["artifact"]["path"]})
+        told = notes["artifact"]
+        return Artifact(**{**told, "path": out / told["path"], "archs": tuple(told["archs"])})
+
+    def combined(self, plan: Plan, artifacts: Sequence[Artifact]) -> Sequence[Artifact]:
+        """Let the provider make one artifact of several architectures' ones, if it does so."""
+        combine = plan.provider.combine
+        if combine is None or len(artifacts) < 2:
+            return artifacts
+        out = self.out / "combined"
+        out.mkdir()
+        told = Combination(plan.project.name, plan.settings, out, self.epoch, self.log, plan.format)
+        made = combine(artifacts, told)
+        if made is None:
+            return artifacts
+        for artifact in artifacts:
+            if artifact.path.is_dir():
+                shutil.rmtree(artifact.path)
+            else:
+                artifact.path.unlink()
+        return [made]
 
     def _with_needs(self, plan: Plan, kept: Kept, manifest: Manifest) -> Kept:
         wanted = needs(plan, manifest)
@@ -236,7 +255,13 @@ class Line:
             compiler=kept.build,
             site=kept.site,
             epoch=self.epoch,
+            format=plan.format,
+            inputs=self._inputs(plan),
         )
+
+    def _inputs(self, plan: Plan) -> dict[str, str]:
+        inputs = plan.provider.inputs
+        return dict(inputs(plan.settings, plan.arch, plan.format)) if inputs is not None else {}
 
     def _hooked(self) -> bool:
         """Whether a plugin wants to see every bundle or artifact: then each is made for it."""
@@ -246,7 +271,7 @@ class Line:
     def _wrap(self, plan: Plan, kept: Kept, manifest: Manifest, out: Path, log: Log) -> Artifact:
         bundle = assemble(plan, manifest, self.staged, self.folder / plan.arch, kept, log=log)
         out.mkdir(parents=True, exist_ok=True)
-        build = Build(plan.project.name, manifest, bundle, plan.settings, out, self.epoch, log)
+        build = Build(plan.project.name, manifest, bundle, plan.settings, out, self.epoch, log, plan.format)
         with progress.step("running hooks of plugins"):
             self.hook.polyfn_before_package(build=build)
         with progress.step("wrapping"):

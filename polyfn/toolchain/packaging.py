@@ -49,6 +49,8 @@ class PackageRequest:
     #: Refuses to publish what would not run on the target; codes of findings in `ignore` do not count.
     verify: bool = False
     ignore: tuple[str, ...] = ()
+    #: One of the provider's; its first if None.
+    format: str | None = None
 
 
 def package(
@@ -58,7 +60,7 @@ def package(
     plugins: Plugins | None = None,
     examiner: Examiner | None = None,
 ) -> list[Artifact]:
-    """Make one artifact per architecture: all of them appear in `request.out`, or none.
+    """Make one artifact per architecture, or one of all: all of them appear in `request.out`, or none.
 
     `examiner` is asked where a budget has to be held, so that who asks it afterwards need not wait again.
     Raises PolyfnError for every known trouble.
@@ -79,7 +81,7 @@ def package(
             if request.verify:
                 gates.verified(artifact, plans[0].provider, store, log, ignore=request.ignore)
             gates.within_budget(artifact, plans[0].project, log, examiner)
-        return gather(artifacts, staged, request.out)
+        return gather(line.combined(plans[0], artifacts), staged, request.out)
 
 
 def plan(request: PackageRequest, log: Log, plugins: Plugins) -> list[Plan]:
@@ -100,6 +102,7 @@ def plan(request: PackageRequest, log: Log, plugins: Plugins) -> list[Plan]:
         interpreter=interpreter,
         platform=platforms[0],
         cache=cache_folder(),
+        format=choices.format_of(provider, request.format),
     )
     return [
         replace(
@@ -141,6 +144,7 @@ def quick(
         interpreter="linked",
         platform=None,
         cache=cache_folder(),
+        format=choices.format_of(provider, None),
     )
     with folder() as place, staging(out) as staged:
         line = Line(place, staged / MADE, log, plugins, Store(cache_folder(), log))

@@ -89,7 +89,10 @@ class Bundle:
 
 @dataclass(frozen=True)
 class Build:
-    """What `Provider.package` is given: wrap `bundle`, write into `out`, return the artifact."""
+    """What `Provider.package` is given: wrap `bundle`, write into `out`, return the artifact.
+
+    `format` is one of `Provider.formats`, None where the provider has none.
+    """
 
     project: str
     manifest: Manifest
@@ -98,11 +101,27 @@ class Build:
     out: Path
     epoch: int
     log: Callable[[str], None]
+    format: str | None = None
+
+
+@dataclass(frozen=True)
+class Combination:
+    """What `Provider.combine` is given beside the artifacts, which are of one project."""
+
+    project: str
+    settings: BaseModel
+    out: Path
+    epoch: int
+    log: Callable[[str], None]
+    format: str | None = None
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """What was made: a file or directory that can be deployed, or given to `polyfn run`."""
+    """What was made: a file or directory that can be deployed, or given to `polyfn run`.
+
+    `archs` are the architectures of an artifact that was combined of several; `arch` is then the first.
+    """
 
     path: Path
     target: str
@@ -111,6 +130,7 @@ class Artifact:
     size: int
     unpacked_size: int
     files: int
+    archs: tuple[Arch, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -222,10 +242,16 @@ class Provider:
     the default form. `checks` returns findings for `polyfn check`, as (severity, message) pairs.
     `rules` are what `polyfn verify` holds an artifact against. `pythons` are minor versions; from 3.13
     on each stands for its free-threaded build as well. `platform_pythons` are the platform's own.
-    `rules` are what `polyfn verify` holds an artifact against. `needs` returns the names of the
-    distributions that the runtime imports beyond the standard library, a server for instance: they are
-    installed into the bundle's `site` unless the project's own dependencies bring them.
-    `polyfn package --explain` asks it with a manifest without functions, since it imports no module.
+
+    `needs` returns the names of the distributions that the runtime imports beyond the standard library,
+    a server for instance: they are installed into the bundle's `site` unless the project's own
+    dependencies bring them. `polyfn package --explain` asks it with a manifest without functions, since
+    it imports no module.
+
+    `formats` are the forms that an artifact may have, the default first, where there are several.
+    `combine` makes one artifact of several architectures' ones, or returns None to leave them as they
+    are. `inputs` tells what else an artifact is made from, by name, such as the digest of a base image:
+    where that changes, the artifact is not taken from the cache.
     """
 
     name: str
@@ -245,6 +271,9 @@ class Provider:
     checks: Callable[[Manifest, BaseModel], Sequence[tuple[str, str]]] | None = None
     rules: ArtifactRules | None = None
     needs: Callable[[Manifest, BaseModel], Sequence[str]] | None = None
+    formats: tuple[str, ...] = ()
+    combine: Callable[[Sequence[Artifact], Combination], Artifact | None] | None = None
+    inputs: Callable[[BaseModel, Arch, str | None], Mapping[str, str]] | None = None
 
     def platform(self, arch: str) -> Platform | None:
         """Return the platform of this architecture, or None."""

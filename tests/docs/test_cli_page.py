@@ -25,11 +25,11 @@ def test_every_variable_that_is_no_option_is_there():
 
 
 def test_the_keys_are_the_fields():
-    assert set(KEYS) == {"package", "invoke", "check", "providers", "report", "verify"}
+    assert set(KEYS) == {"package", "invoke", "check", "providers", "report", "verify", "push"}
     for command, cls in {"package": Artifact, "check": Finding, "verify": VerifyFinding}.items():
         for field in dataclasses.fields(cls):
             assert f"`{field.name}`" in KEYS[command]
-    for name in ("summary", "api", "capabilities", "platforms", "pythons"):
+    for name in ("summary", "api", "capabilities", "platforms", "pythons", "formats"):
         assert f"`{name}`" in KEYS["providers"]
         assert name in {field.name for field in dataclasses.fields(Provider)}
 

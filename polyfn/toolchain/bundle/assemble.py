@@ -43,6 +43,8 @@ class Plan:
     cache: Path
     #: The dependencies, where they are installed already.
     site: Path | None = None
+    #: The form of the artifact, where the provider has several.
+    format: str | None = None
 
     def target(self, python: str) -> dependencies.Target:
         """Return what dependencies are installed for; `python` is the interpreter's minor version."""

@@ -1,4 +1,4 @@
-"""What an artifact says of itself: its polyfn.json, read from a tree, a zip or a tar."""
+"""What an artifact says of itself: its polyfn.json, read from whatever form it has."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from polyfn.toolchain.artifacts.archive import DamagedError, opened
+from polyfn.toolchain.artifacts.oci.names import is_layout
 from polyfn.toolchain.errors import ArtifactError
 from polyfn.toolchain.manifest import SCHEMA, ArtifactManifest
 
 NAME = "polyfn.json"
+#: No manifest has more bytes.
+_LIMIT = 16 << 20
 
 
 def artifact_manifest(path: Path) -> ArtifactManifest | None:
@@ -35,16 +39,16 @@ def artifact_manifest(path: Path) -> ArtifactManifest | None:
 
 
 def _read(path: Path) -> bytes | None:
-    if path.is_dir():
+    if path.is_dir() and not is_layout(path):
         inside = path / NAME
         return inside.read_bytes() if inside.is_file() else None
     if path.suffix == ".py":
         return None
     try:
-        text = _zipped(path) if zipfile.is_zipfile(path) else _tarred(path)
+        text = _zipped(path) if zipfile.is_zipfile(path) else _opened(path)
     except KeyError:
         text = None
-    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, DamagedError, zlib.error, EOFError, NotImplementedError) as error:
         raise ArtifactError(
             f"{path} cannot be read: {error}", hint="it was damaged: package the source again"
         ) from None
@@ -61,12 +65,12 @@ def _zipped(path: Path) -> bytes:
         return archive.read(NAME)
 
 
-def _tarred(path: Path) -> bytes | None:
-    if not tarfile.is_tarfile(path):
+def _opened(path: Path) -> bytes | None:
+    """Read it from a tar, an image, or a layout of one."""
+    if path.is_file() and not tarfile.is_tarfile(path):
         return None
-    with tarfile.open(path) as archive:
-        for name in (NAME, f"./{NAME}"):
-            if name in archive.getnames():
-                member = archive.extractfile(name)
-                return member.read() if member is not None else None
-    return None
+    with opened(path) as archive:
+        found = next(
+            (entry for entry in archive.entries if entry.name == NAME and entry.kind == "file"), None
+        )
+        return archive.read(found, _LIMIT) if found is not None else None

@@ -20,6 +20,7 @@ COMMANDS = {
     "run": "Serve an artifact or a source on this machine.",
     "invoke": "Invoke a function once and print its answer.",
     "check": "Tell what a platform cannot do for a project.",
+    "push": "Push images into a registry.",
     "report": "Tell what an artifact holds and costs.",
     "verify": "Tell whether an artifact will run where it is going.",
     "cache": "Tell where the cache is, or make it smaller.",

@@ -24,6 +24,7 @@ _ARCHS = ("amd64", "arm64")
 @option("--arch", multiple=True, metavar="ARCH[,ARCH]", help="amd64, arm64 or both; amd64 if left out.")
 @option("--python", metavar="3.X[t]", help="Python version inside the artifact; t: free-threaded.")
 @option("--interpreter", metavar="SOURCE", help="managed, host, platform, or the path of an archive.")
+@option("--format", metavar="NAME", help="Form of the artifact, where the target has several.")
 @option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("dist"), show_default=True,
         metavar="DIR", help="Where to write the artifacts.")  # fmt: skip
 @option("--explain", is_flag=True, help="Tell why each wheel is chosen, and build nothing.")
@@ -41,6 +42,7 @@ def command(
     arch: tuple[str, ...],
     python: str | None,
     interpreter: str | None,
+    format: str | None,  # noqa: A002  the option's name
     out: Path,
     explain: bool,
     dry_run: bool,
@@ -49,7 +51,7 @@ def command(
     with_sbom: bool,
     report: bool,
 ) -> None:
-    """Make one artifact per architecture from a project or a file.
+    """Make one artifact per architecture from a project or a file; some targets make one of all.
 
     The path of each is a line on stdout.
     """
@@ -60,7 +62,7 @@ def command(
 
     request = packaging.PackageRequest(
         path=path, target=target, archs=archs(arch), python=python, interpreter=interpreter, out=out,
-        refresh=refresh, verify=True, ignore=codes(ignore),
+        refresh=refresh, verify=True, ignore=codes(ignore), format=format,
     )  # fmt: skip
     plugins = Plugins(warn=output.warn)
     plugins.provider(target)  # a wrong --target is told before anything is read

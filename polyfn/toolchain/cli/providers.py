@@ -97,5 +97,6 @@ def _abilities(provider: Any) -> dict[str, Any]:
             for platform in provider.platforms
         ],
         "pythons": list(provider.pythons),
+        "formats": list(provider.formats),
         "emulator": provider.emulate is not None,
     }

@@ -18,6 +18,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from polyfn.toolchain.artifacts.oci import reading
+from polyfn.toolchain.artifacts.oci.names import is_image
 from polyfn.toolchain.artifacts.zip import unpack
 from polyfn.toolchain.bundle.find import host_arch
 from polyfn.toolchain.manifest import ArtifactManifest
@@ -78,6 +80,9 @@ def _laid_out(artifact: Path) -> Iterator[Path]:
     """Give a copy that can be written to. A running probe must not change what is deployed."""
     folder = Path(tempfile.mkdtemp(prefix="polyfn-imports-"))
     try:
+        if is_image(artifact):
+            yield reading.unpack(artifact, folder / "image").bundle
+            return
         if artifact.is_dir():
             shutil.copytree(artifact, folder / "bundle", symlinks=True)
         else:

@@ -140,7 +140,7 @@ def serving(folder: Path, extra: str = ""):
     (folder / "config.yml").write_text(
         f"version: 0.1\nlog: {{level: info, formatter: json}}\n"
         f"storage: {{filesystem: {{rootdirectory: {folder}/data}}}}\n"
-        f"http: {{addr: '127.0.0.1:{port}'}}\n{extra}"
+        f"http:\n  addr: 127.0.0.1:{port}\n{extra}"
     )
     log = folder / "log"
     with log.open("wb") as sink:

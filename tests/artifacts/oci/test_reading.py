@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from polyfn.toolchain.artifacts.archive import opened
-from polyfn.toolchain.artifacts.oci import blobs, image, media, reading
+from polyfn.toolchain.artifacts.oci import blobs, image, index, media, reading
 from polyfn.toolchain.artifacts.oci.layout import Layout
 from polyfn.toolchain.artifacts.oci.media import Descriptor
 from polyfn.toolchain.emulation.unpacked import unpacked
@@ -329,6 +329,18 @@ def test_what_docker_saved(archive, tmp_path, run):
         reading.unpack(path, tmp_path / name)
     assert listed(tmp_path / "one") == listed(tmp_path / "two") != {}
     assert reading.config(tmp_path / "d.tar")["config"]["Entrypoint"] == ["/srv/start"]
+
+
+@pytest.mark.parametrize(
+    "digest", ["sha256:../../../../secret", "../../secret", "/etc/passwd", "sha256:" + "0" * 64]
+)
+def test_referrers_that_leave_the_layout(tmp_path, digest):
+    (tmp_path / "secret").write_text("{}")
+    path = made(tmp_path / "image", tarred([("x", b"1")]))
+    document = json.loads((path / "index.json").read_text())
+    (path / "index.json").write_text(json.dumps({**document, "annotations": {media.REFERRERS: digest}}))
+    with blobs.opened(path) as source, pytest.raises(ArtifactError, match=r"no digest|has no blob"):
+        index.whole([source])
 
 
 def test_an_index_in_an_index(tmp_path, tree):

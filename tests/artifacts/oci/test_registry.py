@@ -7,8 +7,9 @@ import threading
 
 import pytest
 
-from polyfn.toolchain.artifacts.oci import base, blobs, image, index, media, push, reading, reference
+from polyfn.toolchain.artifacts.oci import base, blobs, image, index, media, push, reading, reference, upload
 from polyfn.toolchain.artifacts.oci.registry import Registry
+from polyfn.toolchain.artifacts.oci.wire import Wire
 from polyfn.toolchain.errors import ArtifactError, RegistryError, UsageError
 from tests.artifacts.oci.conftest import EPOCH, grow, spec
 
@@ -329,6 +330,58 @@ def test_waiting_for_nothing(tmp_path):
     with Registry(sleep=waits.append) as registry, pytest.raises(RegistryError, match="cannot be reached"):
         registry.manifest(reference.parse("127.0.0.1:1/a"))
     assert all(0.9 * least <= wait <= 1.1 * least for wait, least in zip(waits, (0.5, 1.5, 4.5), strict=True))
+
+
+def test_certificates_of_ones_own(archive, serve, tmp_path, run, monkeypatch):
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    run(
+        "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-days", "2",
+        "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate,
+    )  # fmt: skip
+    waits = []
+    with serve(f"  tls: {{certificate: {certificate}, key: {key}}}\n") as registry:
+        for trusted in (False, True):
+            if trusted:
+                monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+            to = reference.parse(f"{registry.host}/app")
+            with Registry(sleep=waits.append) as client, blobs.opened(archive) as source:
+                # A registry on this machine is spoken to without TLS, unless one insists.
+                client._wires[to.host] = Wire(to.host, f"https://{to.host}", sleep=waits.append)
+                if trusted:
+                    push.push(index.whole([source]), to, client, tags=["v1"])
+                    continue
+                with pytest.raises(RegistryError, match="certificate verify failed") as caught:
+                    client.manifest(to)
+                assert "SSL_CERT_FILE" in caught.value.hint
+        run(
+            "skopeo",
+            "inspect",
+            "--cert-dir",
+            tmp_path,
+            "--tls-verify=false",
+            f"docker://{registry.host}/app:v1",
+        )
+    assert waits == []
+
+
+def test_one_failure_stops_the_rest(archive, registry, monkeypatch):
+    """Nothing more is sent, and nobody waits for another attempt."""
+    seen = []
+
+    def reading(self, start, end):
+        seen.append(self.what.digest)
+        raise ArtifactError("the disk is gone")
+        yield b""
+
+    monkeypatch.setattr(upload.Upload, "_read", reading)
+    monkeypatch.setattr(push, "_AT_ONCE", 1)
+    with pytest.raises(ArtifactError, match="the disk is gone"):
+        pushed([archive], f"{registry.host}/app")
+    assert len(seen) == 1
+    with Registry() as client:
+        client.stop()
+        with pytest.raises(RegistryError, match="stopped"):
+            client.manifest(reference.parse("127.0.0.1:1/a"))
 
 
 def test_many_threads_use_one_registry(archive, registry):

@@ -8,10 +8,7 @@ from pathlib import Path
 
 from polyfn.toolchain.artifacts.archive.entry import Entry
 from polyfn.toolchain.artifacts.oci import blobs
-from polyfn.toolchain.artifacts.oci.reading import Tree
-
-#: What is at the root of every bundle.
-_MARK = "polyfn.json"
+from polyfn.toolchain.artifacts.oci.reading import MARK, Tree
 
 
 class Image:
@@ -27,7 +24,7 @@ class Image:
             self._tree = Tree(source, blobs.chosen(source, arch))
             stack.callback(self._tree.close)
             self.identity: str | None = self._tree.digest.partition(":")[2]
-            self.entries = [*self._tree.entries(self._tree.place(_MARK) or ()), *self._tree.odd]
+            self.entries = [*self._tree.entries(self._tree.place(MARK) or ()), *self._tree.odd]
             self._stack = stack.pop_all()
 
     def head(self, entry: Entry, size: int) -> bytes:

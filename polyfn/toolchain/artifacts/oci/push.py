@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from typing import IO, Any
 
@@ -15,7 +15,7 @@ from polyfn.toolchain.artifacts.oci.blobs import Blobs
 from polyfn.toolchain.artifacts.oci.index import Whole
 from polyfn.toolchain.artifacts.oci.media import Descriptor, canonical
 from polyfn.toolchain.artifacts.oci.reference import Reference
-from polyfn.toolchain.artifacts.oci.registry import Registry, pushing
+from polyfn.toolchain.artifacts.oci.registry import Registry, StoppedError, pushing
 from polyfn.toolchain.artifacts.oci.upload import Progress, Transfer, Upload
 from polyfn.toolchain.errors import ArtifactError, RegistryError, UsageError
 
@@ -50,13 +50,7 @@ def push(
         Upload(registry, to, what, _opening(source, what), sources, progress)
         for what, source in sorted(found.blobs.values(), key=lambda pair: -pair[0].size)
     ]
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        running = [pool.submit(upload.run) for upload in uploads]
-        try:
-            transfers = tuple(one.result() for one in running)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    transfers = _uploaded(uploads, registry)
     referring = {one.digest for one in found.referrers}
     for what, data in found.documents.values():
         if what.digest not in referring and what.digest != found.top.digest:
@@ -67,6 +61,30 @@ def push(
     for name in tags or [top.digest]:
         put(registry, to, top, data, name)
     return Pushed(to.at(top.digest), transfers)
+
+
+def _uploaded(uploads: Sequence[Upload], registry: Registry) -> tuple[Transfer, ...]:
+    """Do several at once; where one fails, or on an interrupt, the others end soon."""
+
+    def one(upload: Upload) -> Transfer:
+        try:
+            registry.go_on()
+            return upload.run()
+        except BaseException:
+            registry.stop()
+            raise
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        running = [pool.submit(one, upload) for upload in uploads]
+        try:
+            wait(running)
+        except BaseException:
+            registry.stop()
+            raise
+    failures = [failure for task in running if (failure := task.exception()) is not None]
+    if failures:
+        raise min(failures, key=lambda failure: isinstance(failure, StoppedError))
+    return tuple(task.result() for task in running)
 
 
 def put(registry: Registry, to: Reference, what: Descriptor, data: bytes, name: str) -> httpx.Response:

@@ -24,6 +24,8 @@ from polyfn.toolchain.artifacts.oci.media import LAYERS, Descriptor, descriptor
 from polyfn.toolchain.artifacts.unpacking import LIMIT, gunzipped, spooled
 from polyfn.toolchain.errors import ArtifactError
 
+#: What is at the root of every bundle.
+MARK = "polyfn.json"
 _WHITEOUT, _OPAQUE = ".wh.", ".wh..wh..opq"
 _LINKS = 40
 #: Entries and layers of an image at most, and bytes that all its layers unpack to.
@@ -317,8 +319,19 @@ def _zstd(file: Any) -> Iterator[bytes]:
         yield from _plain(opened)
 
 
-def unpack(path: Path, target: Path, *, arch: str | None = None) -> dict[str, Any]:
-    """Unpack an image into a new directory, as one tree; return its config.
+@dataclass(frozen=True)
+class Unpacked:
+    """An image on disk: its config, which says how it is run, and the folder of the bundle in it.
+
+    `bundle` is the root where the image holds no bundle of polyfn.
+    """
+
+    config: Mapping[str, Any]
+    bundle: Path
+
+
+def unpack(path: Path, target: Path, *, arch: str | None = None) -> Unpacked:
+    """Unpack an image into a new directory, as one tree.
 
     Modes are kept but for setuid, owners are not. Absolute links are kept as they are: they are right
     where the directory is a root. Raises ArtifactError for an image with names that leave it.
@@ -329,7 +342,7 @@ def unpack(path: Path, target: Path, *, arch: str | None = None) -> dict[str, An
             _unpack(tree, path.name, target)
         finally:
             tree.close()
-        return tree.config
+        return Unpacked(tree.config, target.joinpath(*(tree.place(MARK) or ())))
 
 
 def _unpack(tree: Tree, called: str, target: Path) -> None:

@@ -6,7 +6,6 @@ Facts: https://github.com/opencontainers/distribution-spec (1.1), "Pull".
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import IO, Any, Self
@@ -23,15 +22,20 @@ _ACCEPT = ", ".join(sorted(media.MANIFESTS | media.INDEXES))
 _CHUNK = 1 << 16
 
 
+class StoppedError(RegistryError):
+    """Another thread failed: what it raised tells more."""
+
+
 @dataclass
 class Registry:
     """All registries that are spoken to, each over connections that are kept. For several threads.
 
-    `log` is told what people should know, `sleep` waits between attempts.
+    `log` is told what people should know. `sleep` waits between attempts, as long as nobody says `stop`.
     """
 
     log: Callable[[str], None] = lambda _: None
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], object] | None = None
+    _stopped: threading.Event = field(default_factory=threading.Event)
     _wires: dict[str, Wire] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -42,11 +46,24 @@ class Registry:
         for wire in self._wires.values():
             wire.close()
 
+    def stop(self) -> None:
+        """Let what other threads have under way fail soon."""
+        self._stopped.set()
+
+    def go_on(self) -> None:
+        """Raise StoppedError after `stop`."""
+        if self._stopped.is_set():
+            raise StoppedError("it was stopped", hint="do it again")
+
+    def _wait(self, seconds: float) -> None:
+        (self.sleep or self._stopped.wait)(seconds)
+        self.go_on()
+
     def wire(self, to: Reference) -> Wire:
         """Return the connections to a registry."""
         with self._lock:
             if to.host not in self._wires:
-                self._wires[to.host] = Wire(to.host, to.url, self.log, self.sleep)
+                self._wires[to.host] = Wire(to.host, to.url, self.log, self._wait)
             return self._wires[to.host]
 
     def manifest(self, of: Reference) -> tuple[Descriptor, bytes]:

@@ -197,6 +197,7 @@ class Upload:
         with self.open() as file:
             file.seek(start)
             while start < end and (data := file.read(min(_READ, end - start))):
+                self.registry.go_on()
                 self.transfer.done = start
                 self.progress(self.transfer)
                 start += len(data)

@@ -61,7 +61,8 @@ class Wire:
     _tokens: Tokens = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        here = loopback(urlsplit(self.url).netloc)
+        place = urlsplit(self.url)
+        here = place.scheme == "http" and loopback(place.netloc)
         self._client = httpx.Client(
             # Blobs are what their digests say, so nothing on the way may pack them.
             headers={"User-Agent": f"polyfn/{polyfn.__version__}", "Accept-Encoding": "identity"},
@@ -107,6 +108,8 @@ class Wire:
                 f"{self.host} cannot be reached, or broke off: {_why(error)}",
                 hint="check the reference, the network and its proxy; SSL_CERT_FILE names your certificates",
             )
+            if "CERTIFICATE_VERIFY_FAILED" in str(error):
+                raise failure from error  # it will not be better next time
             raise TemporaryError(failure) from error
 
     @contextmanager
