@@ -1,4 +1,8 @@
-"""granian, embedded, as `server` starts it: it speaks HTTP/2 without TLS (h2c) as well."""
+"""granian, embedded, as `server` starts it: it speaks HTTP/2 without TLS (h2c) as well.
+
+It has bounds of its own on what clients send, and closes its listener itself: a connection that
+arrives in the moment of its stopping may be reset.
+"""
 
 from asyncio import create_task, sleep, wait
 
@@ -10,6 +14,9 @@ if TYPE_CHECKING:
 
     from polyfn.runtime.asgi import Application
     from polyfn.runtime.server import Settings, Signals
+
+#: Seconds between the signal and the end of listening.
+LINGER = 0.5
 
 
 async def serve(app: "Application", host: str, port: int, settings: "Settings", signals: "Signals") -> None:
@@ -27,6 +34,8 @@ async def serve(app: "Application", host: str, port: int, settings: "Settings", 
             await running
             raise RuntimeError("granian ended by itself")
     app.closing = True
+    # A request may be on its way on any connection; its reply will ask for the connection's end.
+    await signals.came(2, timeout=LINGER)
     server.stop()
     waited = 0.0
     while not running.done() and waited < settings.grace and signals.count < 2:
