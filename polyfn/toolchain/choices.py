@@ -128,9 +128,14 @@ def format_of(provider: Provider, wanted: str | None) -> str | None:
     return wanted or next(iter(provider.formats), None)
 
 
-def interpreter(project: Project, wanted: str | None) -> str | None:
-    """Return the interpreter source: as wanted, or as set; a path that is set starts at the project."""
+def interpreter(project: Project, provider: Provider, wanted: str | None, form: str | None) -> str | None:
+    """Return the interpreter source: as wanted, or as set; a path that is set starts at the project.
+
+    A format that carries none is for the platform's own.
+    """
     chosen = project.settings.interpreter
+    if wanted is None and form in provider.platform_formats:
+        return "platform"
     if wanted is not None or chosen is None or chosen in NAMED or "://" in chosen:
         return wanted or chosen
     return str(project.root / chosen)

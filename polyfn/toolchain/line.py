@@ -12,6 +12,7 @@ from typing import Any
 
 from polyfn.toolchain import progress, pythons
 from polyfn.toolchain.bundle import compiler, dependencies, digests, identity
+from polyfn.toolchain.bundle import interpreter as interpreters
 from polyfn.toolchain.bundle.assemble import (
     Kept,
     Plan,
@@ -30,7 +31,7 @@ from polyfn.toolchain.errors import InterpreterError, ToolchainError, UsageError
 from polyfn.toolchain.interrupts import parallel
 from polyfn.toolchain.manifest import Manifest
 from polyfn.toolchain.plugins import Plugins
-from polyfn.toolchain.provider import Artifact, Build, Combination
+from polyfn.toolchain.provider import Artifact, Build, Combination, Wrapping
 
 Log = Callable[[str], None]
 
@@ -260,8 +261,10 @@ class Line:
         )
 
     def _inputs(self, plan: Plan) -> dict[str, str]:
-        inputs = plan.provider.inputs
-        return dict(inputs(plan.settings, plan.arch, plan.format)) if inputs is not None else {}
+        inputs, source = plan.provider.inputs, plan.interpreter
+        if inputs is None or source is None:
+            return {}
+        return dict(inputs(Wrapping(plan.settings, plan.arch, interpreters.kind(source), plan.format)))
 
     def _hooked(self) -> bool:
         """Whether a plugin wants to see every bundle or artifact: then each is made for it."""

@@ -89,7 +89,8 @@ def plan(request: PackageRequest, log: Log, plugins: Plugins) -> list[Plan]:
     project = load(request.path)
     provider = plugins.provider(request.target)
     platforms = choices.platforms(provider, request.archs)
-    interpreter = choices.interpreter(project, request.interpreter)
+    form = choices.format_of(provider, request.format)
+    interpreter = choices.interpreter(project, provider, request.interpreter, form)
     for platform in platforms:
         interpreters.refuse_foreign_host(interpreter, platform.arch)
     first = Plan(
@@ -102,7 +103,7 @@ def plan(request: PackageRequest, log: Log, plugins: Plugins) -> list[Plan]:
         interpreter=interpreter,
         platform=platforms[0],
         cache=cache_folder(),
-        format=choices.format_of(provider, request.format),
+        format=form,
     )
     return [
         replace(

@@ -28,6 +28,8 @@ from polyfn.toolchain.manifest import FunctionEntry, Manifest
 API_LEVEL = 1
 
 Arch = Literal["amd64", "arm64"]
+#: Where a bundle's interpreter is from: see polyfn/toolchain/bundle/interpreter.py.
+Source = Literal["managed", "host", "archive", "platform", "linked"]
 
 
 class Capability(enum.StrEnum):
@@ -82,7 +84,7 @@ class Bundle:
     root: Path
     arch: Arch
     python: str
-    interpreter: Literal["managed", "host", "archive", "platform", "linked"]
+    interpreter: Source
     command: tuple[str, ...]
     distributions: Mapping[str, str] = field(default_factory=dict)
 
@@ -101,6 +103,16 @@ class Build:
     out: Path
     epoch: int
     log: Callable[[str], None]
+    format: str | None = None
+
+
+@dataclass(frozen=True)
+class Wrapping:
+    """How a bundle is going to be wrapped: what `Provider.inputs` is asked about."""
+
+    settings: BaseModel
+    arch: Arch
+    interpreter: Source
     format: str | None = None
 
 
@@ -248,7 +260,8 @@ class Provider:
     dependencies bring them. `polyfn package --explain` asks it with a manifest without functions, since
     it imports no module.
 
-    `formats` are the forms that an artifact may have, the default first, where there are several.
+    `formats` are the forms that an artifact may have, the default first, where there are several. Those
+    among `platform_formats` carry no interpreter: for them, `platform` is the default source of one.
     `combine` makes one artifact of several architectures' ones, or returns None to leave them as they
     are. `inputs` tells what else an artifact is made from, by name, such as the digest of a base image:
     where that changes, the artifact is not taken from the cache.
@@ -272,8 +285,9 @@ class Provider:
     rules: ArtifactRules | None = None
     needs: Callable[[Manifest, BaseModel], Sequence[str]] | None = None
     formats: tuple[str, ...] = ()
+    platform_formats: frozenset[str] = frozenset()
     combine: Callable[[Sequence[Artifact], Combination], Artifact | None] | None = None
-    inputs: Callable[[BaseModel, Arch, str | None], Mapping[str, str]] | None = None
+    inputs: Callable[[Wrapping], Mapping[str, str]] | None = None
 
     def platform(self, arch: str) -> Platform | None:
         """Return the platform of this architecture, or None."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -14,12 +14,15 @@ from polyfn.toolchain.provider import (
     Artifact,
     Build,
     Capability,
+    Combination,
     Emulation,
     Emulator,
     Platform,
     Provider,
     Sample,
+    Wrapping,
 )
+from polyfn_gcp.rules import RULES
 from polyfn_gcp.settings import GcpSettings
 
 #: What wheels are chosen for. Cloud Run brings no libc: the image does, and 2.31 is that of Debian 11, the
@@ -29,9 +32,24 @@ GLIBC = (2, 31)
 
 
 def _package(build: Build) -> Artifact:
-    from polyfn_gcp.package import package  # type: ignore[import-not-found]
+    from polyfn_gcp.package import package
 
-    return package(build)  # type: ignore[no-any-return]
+    return package(build)
+
+
+def _combine(artifacts: Sequence[Artifact], of: Combination) -> Artifact | None:
+    from polyfn_gcp.package import combine
+
+    return combine(artifacts, of)
+
+
+def _inputs(wrapping: Wrapping) -> Mapping[str, str]:
+    assert isinstance(wrapping.settings, GcpSettings)
+    if wrapping.format == "source":
+        return {}
+    from polyfn_gcp.image import base_digest
+
+    return {"base": base_digest(wrapping.settings, wrapping.interpreter, wrapping.arch)}
 
 
 def _emulate(emulation: Emulation) -> AbstractAsyncContextManager[Emulator]:
@@ -75,8 +93,15 @@ def polyfn_provider() -> Provider:
         ships=("polyfn_gcp.runtime",),
         settings=GcpSettings,
         package=_package,
+        # Of Google's base images and buildpacks (https://cloud.google.com/run/docs/runtimes/python).
+        platform_pythons=("3.11", "3.12", "3.13", "3.14"),
+        formats=("image", "layout", "source"),
+        platform_formats=frozenset({"source"}),
+        combine=_combine,
+        inputs=_inputs,
         emulate=_emulate,
         sampler=_sampler,
         checks=_checks,
         needs=_needs,
+        rules=RULES,
     )

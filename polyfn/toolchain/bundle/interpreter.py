@@ -16,16 +16,14 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import cast
 
 from polyfn.toolchain import pythons
 from polyfn.toolchain.bundle import archive, elf, host, managed, places, unavailable
 from polyfn.toolchain.bundle import prune as pruning
 from polyfn.toolchain.bundle.find import default_python, host_arch
 from polyfn.toolchain.errors import InterpreterError
-from polyfn.toolchain.provider import Arch
-
-Source = Literal["managed", "host", "archive", "platform", "linked"]
+from polyfn.toolchain.provider import Arch, Source
 
 
 @dataclass(frozen=True)
@@ -49,6 +47,11 @@ class Interpreter:
     def python(self) -> str:
         """The minor version, such as `3.13` or `3.13t`."""
         return pythons.minor(self.version)
+
+
+def kind(source: str) -> Source:
+    """Return which kind of source it is: what has no name of its own is an archive."""
+    return cast("Source", source) if source in ("managed", "host", "platform", "linked") else "archive"
 
 
 def choose(

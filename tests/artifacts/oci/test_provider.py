@@ -23,7 +23,7 @@ from polyfn.toolchain.hooks import hookimpl
 from polyfn.toolchain.provider import Capability, Platform, Provider
 from polyfn_crate.package import combine, package
 
-def inputs(settings, arch, format):
+def inputs(wrapping):
     return {"base": open("base.txt").read()}
 
 @hookimpl

@@ -388,10 +388,12 @@ def test_the_project_may_exclude_a_python(made):
 def test_an_interpreter_that_is_set_as_a_path_starts_at_the_project(write):
     from polyfn.toolchain import choices
     from polyfn.toolchain.project import load
+    from tests.toolchain.packaging import targets
 
     def chosen(value, wanted=None):
         text = f"# /// script\n# [tool.polyfn]\n# interpreter = '{value}'\n# ///\n"
-        return choices.interpreter(load(write({"hello.py": text}) / "hello.py"), wanted)
+        project = load(write({"hello.py": text}) / "hello.py")
+        return choices.interpreter(project, targets.desk(), wanted, None)
 
     assert chosen("builds/python.tar.gz").endswith("/project/builds/python.tar.gz")
     assert chosen("https://example.org/p.tar.gz") == "https://example.org/p.tar.gz"

@@ -82,9 +82,10 @@ def image(root: Path, config: Mapping[str, Any]) -> Image:
             hint="give the user as a number, such as 65532",
         ) from None
     environment = {"PATH": PATH, **dict(pair.partition("=")[::2] for pair in variables)}
-    container = Container(root, tuple(command), environment, directory, numbers)
-    _check(container)
-    return _described(container)
+    made = _described(Container(root, tuple(command), environment, directory, numbers))
+    if not made.linked:
+        _check(made.container)
+    return made
 
 
 def _check(container: Container) -> None:
