@@ -45,9 +45,11 @@ class Lifespan:
         lifecycle.on_start(self.start)
 
     async def start(self) -> None:
-        """Start the application. Raises StartupError if it says that it cannot start."""
+        """Start the application, once. Raises StartupError if it says that it cannot start."""
         import asyncio
 
+        if self._task is not None:
+            return
         loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
         self._answer = loop.create_future()

@@ -62,6 +62,7 @@ def test_it_runs_once_around_all_requests_and_on_their_loop(serve, lines):
         events.append(("shutdown", asyncio.get_running_loop()))
 
     ask = serve(application(startup=startup, shutdown=shutdown))
+    lifecycle.start()
     # The state is copied: what a request adds to it is its own.
     assert [ask().body, ask().body] == [b"['pool']"] * 2
     assert lifecycle.needs_stop()
