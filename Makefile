@@ -27,6 +27,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/lambda_loop.py
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/build_times.py
+	$(BIN)/python benchmarks/asgi_bridge.py
 
 schemas: $(READY)
 	$(BIN)/python -m polyfn.toolchain.schemas docs/schema
