@@ -60,10 +60,17 @@ def run(awaitable: "Awaitable[T]", *, until: float | None = None) -> "T":
     `expire(error)` cancels it.
     """
     seconds = None if until is None or until == float("inf") else budget(until)
-    if hasattr(awaitable, "begin") and not loop().is_running():
+    if hasattr(awaitable, "begin") and not _runs_here():
         known: T = _run_until_known(awaitable, seconds)
         return known
     return _run(awaitable, seconds)
+
+
+def _runs_here() -> bool:
+    """Whether this thread runs a loop, which no other can run inside of."""
+    import asyncio
+
+    return asyncio._get_running_loop() is not None  # noqa: SLF001  the public one raises
 
 
 def _run_until_known(work: "Any", seconds: float | None) -> "Any":

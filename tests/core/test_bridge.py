@@ -601,6 +601,16 @@ def test_requests_are_served_side_by_side(context):
     assert time.monotonic() - began < 1.5
 
 
+def test_a_thread_that_runs_a_loop_already_is_told_so(context):
+    invoker = Invoker(polyfn.asgi(says(start(), piece())).__polyfn__)
+
+    async def inside():
+        with pytest.raises(RuntimeError, match="running"):
+            invoker.call(request(), context)
+
+    asyncio.run(inside())
+
+
 def test_one_loop_serves_all_requests(ask):
     loops = []
 
