@@ -28,6 +28,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/build_times.py
 	$(BIN)/python benchmarks/http_server.py
+	$(BIN)/python benchmarks/asgi_bridge.py
 
 schemas: $(READY)
 	$(BIN)/python -m polyfn.toolchain.schemas docs/schema

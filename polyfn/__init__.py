@@ -6,6 +6,7 @@ artifact and its import is part of every cold start.
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from polyfn.applications import asgi
     from polyfn.context import Context
     from polyfn.errors import PolyfnError
     from polyfn.events import Batch, Event, Message, ObjectChange, Tick
@@ -41,6 +42,7 @@ __all__ = [
     "Topic",
     "Trigger",
     "__version__",
+    "asgi",
     "function",
     "on_start",
     "on_stop",
@@ -70,6 +72,7 @@ _HOMES = {
     "Tick": "events",
     "Topic": "triggers",
     "Trigger": "triggers",
+    "asgi": "applications",
     "function": "functions",
     "on_start": "lifecycle",
     "on_stop": "lifecycle",

@@ -81,7 +81,7 @@ def bind(declaration: "Declaration") -> Binding:
 def _signature(declaration: "Declaration") -> "tuple[str, tuple[str, ...], dict[str, Any]]":
     """Return the handler's style, the names of its positional parameters, and its annotations."""
     handler = declaration.handler
-    inner, skipped = _underlying(handler)
+    inner, skipped = underlying(handler)
     code = getattr(inner, "__code__", None)
     if code is None:
         raise DeclarationError(
@@ -144,7 +144,7 @@ def _flags(handler: "Callable[..., Any]") -> int:
     return outer.co_flags if outer is not None else 0
 
 
-def _underlying(handler: "Callable[..., Any]") -> "tuple[Any, int]":
+def underlying(handler: "Callable[..., Any]") -> "tuple[Any, int]":
     """Return the function whose signature counts, and how many of its parameters are bound already.
 
     Looks through functools.wraps, bound methods and objects with a `__call__`.
@@ -182,7 +182,7 @@ def _resolve(annotation: "Any", handler: "Callable[..., Any]", name: str) -> "An
     plain = _PLAIN.get(annotation)
     if plain is not None:
         return plain
-    scope = getattr(_underlying(handler)[0], "__globals__", {})
+    scope = getattr(underlying(handler)[0], "__globals__", {})
     try:
         # The annotation is the author's own source text, evaluated where it was written.
         found = eval(annotation, scope)  # noqa: S307

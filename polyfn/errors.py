@@ -10,6 +10,7 @@
     ├── SettlementError         PF107  a message was settled that is not in the batch
     ├── UnsupportedError        PF108  the platform cannot do what was asked
     ├── DeadlineError           PF109  the handler was cancelled shortly before its deadline
+    ├── StartupError            PF110  the application said that it could not start
     └── polyfn.toolchain.errors.ToolchainError     PF2xx to PF5xx, see there
 
 The hundreds digit of a code is the exit status of the CLI: 1 the user's code or a failed check,
@@ -106,3 +107,9 @@ class DeadlineError(PolyfnError):
     """An async handler was still running shortly before the platform's deadline and was cancelled."""
 
     code = "PF109"
+
+
+class StartupError(PolyfnError):
+    """An ASGI application answered its startup with `lifespan.startup.failed`."""
+
+    code = "PF110"

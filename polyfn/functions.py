@@ -20,7 +20,7 @@ else:
 class Declaration:
     """One declared function: its `name`, its `trigger` and the author's `handler`."""
 
-    __slots__ = ("handler", "name", "run", "trigger")
+    __slots__ = ("call", "handler", "line", "name", "prepare", "run", "trigger")
 
     def __init__(self, name: str, trigger: Trigger, handler: "Callable[..., Any]") -> None:
         self.name = name
@@ -28,6 +28,12 @@ class Declaration:
         self.handler = handler
         #: The execution of the module that declared it; tells a reload from two functions of one name.
         self.run: object = None
+        #: Where in its module it was declared, if the handler's own code does not say.
+        self.line: int | None = None
+        #: What an invoker calls in the handler's place, if that is quicker.
+        self.call: Callable[..., Any] | None = None
+        #: Called in a process that is about to serve this function, before the start hooks run.
+        self.prepare: Callable[[], object] | None = None
 
     def __repr__(self) -> str:
         return f"Declaration({self.name!r}, {self.trigger!r})"

@@ -88,6 +88,10 @@ class Headers(Pairs):
         super().__init__([])
         if source is None:
             return
+        if type(source) is Headers:
+            # What is in there has been looked at.
+            self._pairs = source.items()
+            return
         pairs = source.items() if hasattr(source, "items") else source
         for name, value in pairs:
             self.add(name, value)

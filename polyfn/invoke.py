@@ -30,7 +30,9 @@ class Invoker:
         if self.binding.prepare is not None:
             # Now, and not at the first event: platforms give more CPU while a process starts.
             self.binding.prepare()
-        self._handler: Callable[..., Any] = declaration.handler
+        if declaration.prepare is not None:
+            declaration.prepare()
+        self._handler: Callable[..., Any] = declaration.call or declaration.handler
         self._argument = self.binding.argument
         self._arity = self.binding.arity
         self._sync = self.binding.style == "sync"

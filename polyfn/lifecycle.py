@@ -34,6 +34,9 @@ _resources: "list[Resource[Any]]" = []
 #: Resources that were made, in the order of their making.
 _made: "list[Resource[Any]]" = []
 
+#: Seconds that one hook of many steps may take to stop. A provider whose platform gives less says so.
+grace = 5.0
+
 
 def on_start(hook: "H") -> "H":
     """Run `hook` once, before the first invocation. It may be a coroutine function.

@@ -11,7 +11,7 @@ from polyfn.errors import DeadlineError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterator
+    from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterable, Iterator
     from typing import Any, TypeVar
 
     T = TypeVar("T")
@@ -28,6 +28,8 @@ factory: "Callable[[], asyncio.AbstractEventLoop] | None" = None
 
 #: The thread in which a server runs the loop, or None: then the loop runs only inside `run`.
 _server: int | None = None
+#: Tasks of the process: who unwinds an invocation leaves them alone.
+kept: "set[asyncio.Task[Any]]" = set()
 
 #: Sync handlers run side by side in threads, and each may bring an awaitable: one at a time has the loop.
 _turn = RLock()
@@ -78,8 +80,63 @@ def run(awaitable: "Awaitable[T]", *, until: float | None = None) -> "T":
     With `until` (seconds since the epoch) it is cancelled a margin before, and DeadlineError is
     raised. A loop that is already running in this thread cannot be used: RuntimeError, as for a
     cancellation that came out of the awaitable itself.
+
+    An awaitable with a method `begin` has its result before its end, and goes on whenever the loop
+    runs again: `begin(loop)` starts it and returns a future that is done when `result()` will do, and
+    `expire(error)` cancels it.
     """
-    return _run(awaitable, None if until is None or until == float("inf") else budget(until))
+    seconds = None if until is None or until == float("inf") else budget(until)
+    if hasattr(awaitable, "begin") and not _elsewhere() and not _runs_here():
+        known: T = _run_until_known(awaitable, seconds)
+        return known
+    return _run(awaitable, seconds)
+
+
+def _runs_here() -> bool:
+    """Whether this thread runs a loop, which no other can run inside of."""
+    import asyncio
+
+    return asyncio._get_running_loop() is not None  # noqa: SLF001  the public one raises
+
+
+def _run_until_known(work: "Any", seconds: float | None) -> "Any":
+    with _turn:
+        ours = loop()
+        known = work.begin(ours)
+        alarm = None if seconds is None else _Alarm(ours, work, known, seconds)
+        try:
+            ours.run_until_complete(known)
+        finally:
+            if alarm is not None:
+                alarm.cancel()
+        return work.result()
+
+
+class _Alarm:
+    """Expires work that takes too long. Work that never waits is done before there is a timer."""
+
+    __slots__ = ("_handle", "_known", "_loop", "_seconds", "_until", "_work")
+
+    def __init__(
+        self, loop: "asyncio.AbstractEventLoop", work: "Any", known: "asyncio.Future[None]", seconds: float
+    ) -> None:
+        self._loop = loop
+        self._work = work
+        self._known = known
+        self._seconds = seconds
+        self._until = loop.time() + seconds
+        # Runs after the work's first step, whose turn comes before.
+        self._handle: asyncio.Handle = loop.call_soon(self._set)
+
+    def _set(self) -> None:
+        if not self._known.done():
+            self._handle = self._loop.call_at(self._until, self._ring)
+
+    def _ring(self) -> None:
+        self._work.expire(too_long(self._seconds))
+
+    def cancel(self) -> None:
+        self._handle.cancel()
 
 
 def _run(awaitable: "Awaitable[T]", seconds: float | None, spent: float = 0.0) -> "T":
@@ -232,6 +289,13 @@ async def _gathered(tasks: "set[asyncio.Task[Any]]") -> None:
     import asyncio
 
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def keep(tasks: "Iterable[asyncio.Task[Any]]") -> None:
+    """Have tasks outlive the invocations, until they end or the loop is closed."""
+    for task in tasks:
+        kept.add(task)
+        task.add_done_callback(kept.discard)
 
 
 def is_coroutine(value: object) -> bool:

@@ -111,6 +111,7 @@ class Application:
         if app is None:
             await exchange.serve(context, lambda: exchange.reply(request, context))
         else:
+            scope["polyfn"] = {"event": request, "context": context}
             await exchange.serve(context, lambda: app(scope, receive, exchange.pass_on))
 
     async def _body(self, request: "Request[Any]", receive: "Receive") -> bytes:

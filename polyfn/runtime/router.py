@@ -85,14 +85,22 @@ class Router:
         return _refusal(found, request.method)
 
     def direct(self, scope: "MutableMapping[str, Any]") -> "Any":
-        """Return the ASGI application (the handler's `__asgi__`) that takes this scope, or None."""
+        """Return the ASGI application (the handler's `__asgi__`) that takes this scope, or None.
+
+        The scope gets the state that the application's lifespan left, a copy for each request.
+        """
         if not self._applications:
             return None
         raw: bytes = scope.get("raw_path") or scope["path"].encode()
         found = self.resolve(
             Request(method=scope["method"], raw_path=raw.partition(b"?")[0].decode("latin-1"))
         )
-        return None if isinstance(found, Reply) else getattr(found.declaration.handler, "__asgi__", None)
+        if isinstance(found, Reply):
+            return None
+        handler = found.declaration.handler
+        if state := getattr(handler, "state", None):
+            scope["state"] = state.copy()
+        return getattr(handler, "__asgi__", None)
 
 
 def _declared(invoker: "Invoker") -> Entry:

@@ -69,6 +69,8 @@ def capabilities(manifest: Manifest, provider: Provider) -> Iterator[Finding]:
             message = f"{function.name} uses .native, which ties it to one platform"
             yield Finding("note", provider.name, message, function.name, place)
         yield from _uses(function, provider)
+        if function.application is not None:
+            yield from _of_application(function, provider)
     if manifest.stop_hooks and Capability.STOP_HOOKS not in provider.capabilities:
         message = (
             f"{provider.name} ends processes without warning: on_stop hooks and resources are not closed"
@@ -106,6 +108,19 @@ def _uses(function: FunctionEntry, provider: Provider) -> Iterator[Finding]:
                 f"{provider.name} gives no CPU after the reply: what {function.name} defers may never run"
             )
             yield Finding("warning", provider.name, message, function.name, place)
+
+
+def _of_application(function: FunctionEntry, provider: Provider) -> Iterator[Finding]:
+    """What an ASGI application may do that cannot be seen from outside."""
+    name, target = function.name, provider.name
+    lacks = {
+        Capability.HTTP_STREAMING: f"what {name} streams, {target} sends only when it is complete",
+        Capability.DEFER: f"{target} gives no CPU after the reply: background tasks of {name} may never run",
+        Capability.STOP_HOOKS: f"{target} ends processes without warning: {name} is not told to shut down",
+    }
+    for capability, message in lacks.items():
+        if capability not in provider.capabilities:
+            yield Finding("warning", target, message, name, f"{function.module}:{function.line}")
 
 
 def _of_plugin(ask: Any, provider: Provider, what: str) -> list[Finding]:

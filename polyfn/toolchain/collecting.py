@@ -79,8 +79,16 @@ def _entry(declaration: Any) -> dict[str, Any]:
         "needs": list(binding.needs),
         "json_schema": _schema(binding, declaration.name),
         **_uses(declaration),
-        "line": code.co_firstlineno if code else None,
+        "application": _application(handler),
+        "line": declaration.line or (code.co_firstlineno if code else None),
     }
+
+
+def _application(handler: Any) -> str | None:
+    """What `polyfn.asgi` was given, or None for a handler of the author's own."""
+    from polyfn.applications import ApplicationHandler, describe
+
+    return describe(handler.__asgi__) if isinstance(handler, ApplicationHandler) else None
 
 
 def _schema(binding: Any, name: str) -> Any:

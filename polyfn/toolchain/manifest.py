@@ -34,6 +34,9 @@ class FunctionEntry(_Model):
         default=(), description="places that raise Retry(after=...): 'file:line'"
     )
     defers: tuple[str, ...] = Field(default=(), description="places that defer work: 'file:line'")
+    application: str | None = Field(
+        default=None, description="the ASGI application that it serves: its class, or the function that it is"
+    )
     line: int | None = None
 
 

@@ -13,6 +13,7 @@ CODES = {
     "SettlementError": "PF107",
     "UnsupportedError": "PF108",
     "DeadlineError": "PF109",
+    "StartupError": "PF110",
 }
 
 

@@ -21,6 +21,9 @@ CALL = {
 }  # fmt: skip
 HTTP = CALL | {"polyfn.http", "polyfn.runtime.percent", "polyfn.runtime.replies", "polyfn.runtime.routes"}
 DELIVERY = CALL | {"polyfn.runtime.delivery"}
+APPLICATION = (CALL - {"_json", "polyfn.runtime.json"}) | {
+    "polyfn.applications", "polyfn.http", "polyfn.lifecycle", "polyfn.runtime.lifespan",
+}  # fmt: skip
 
 DEAR = {
     "asyncio", "typing", "re", "json", "logging", "inspect", "dataclasses", "enum", "pydantic",
@@ -80,10 +83,24 @@ from polyfn.events import Message
 assert invoker.deliver([Message(raw=b"{}")], context) == []
 """
 
+#: Only its first request, or its lifespan, makes it import asyncio.
+ASGI_USER = """
+import polyfn
+
+async def app(scope, receive, send): ...
+
+f = polyfn.asgi(app, name="f")
+"""
+ASGI_DISPATCH = """
+from polyfn import lifecycle
+assert lifecycle.counts() == (1, 0)
+"""
+
 CASES = {
     "call": (CALL_USER, CALL_DISPATCH, CALL),
     "http": (HTTP_USER, HTTP_DISPATCH, HTTP),
     "queue": (QUEUE_USER, QUEUE_DISPATCH, DELIVERY),
+    "asgi": (ASGI_USER, ASGI_DISPATCH, APPLICATION),
 }
 
 

@@ -5,9 +5,9 @@ does not hold and a `type: ignore` that nothing needs.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
 from datetime import datetime
-from typing import assert_type
+from typing import Any, assert_type
 
 import polyfn
 from polyfn import (
@@ -174,6 +174,25 @@ def end() -> None: ...
 
 assert_type(end(), None)
 
+# Applications.
+
+
+async def application(
+    scope: MutableMapping[str, Any],
+    receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
+    send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
+) -> None: ...
+
+
+api = polyfn.asgi(application)
+
+
+async def use_api(context: Context) -> None:
+    assert_type(await api(Request(method="GET", raw_path="/"), context), Response)
+
+
+polyfn.asgi("main:app")  # type: ignore[arg-type]
+polyfn.asgi(application, "api")  # type: ignore[call-arg]
 polyfn.function("GET /")  # type: ignore[call-overload]
 Queue("q", 3)  # type: ignore[call-arg]
 Schedule(6)  # type: ignore[arg-type]

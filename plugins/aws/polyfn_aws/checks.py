@@ -33,7 +33,8 @@ def _of(function: FunctionEntry, settings: AwsSettings) -> Iterator[tuple[str, s
             "note",
             _MAPPING.format(function.name),
         )
-    if kind in ("http", "call") and function.style.endswith("generator"):
+    streams = function.style.endswith("generator") or function.application is not None
+    if kind in ("http", "call") and streams:
         yield (
             "note",
             _STREAM.format(function.name, ", ".join(settings.stream) or "nothing"),

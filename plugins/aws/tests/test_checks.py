@@ -7,10 +7,11 @@ from polyfn_aws.checks import checks
 from polyfn_aws.settings import AwsSettings
 
 
-def notes(kind, style="sync", **settings):
+def notes(kind, style="sync", application=None, **settings):
     entry = FunctionEntry(
-        name="f", module="app", handler="f", trigger={"kind": kind}, style=style, arity=1, level="payload"
-    )
+        name="f", module="app", handler="f", trigger={"kind": kind}, style=style, arity=1, level="payload",
+        application=application,
+    )  # fmt: skip
     return checks(Manifest(functions=(entry,)), AwsSettings(**settings))
 
 
@@ -28,6 +29,11 @@ def test_streaming_needs_an_invoke_mode(kind):
     assert "RESPONSE_STREAM" in message
     assert "function-url" in message
     assert notes(kind) == []
+
+
+def test_an_application_may_stream():
+    [(_, message)] = notes("http", "async", "fastapi.applications.FastAPI")
+    assert "RESPONSE_STREAM" in message
 
 
 @pytest.mark.parametrize("kind", ["topic", "schedule", "storage", "events"])

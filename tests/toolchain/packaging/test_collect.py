@@ -66,6 +66,33 @@ def test_functions_come_back_as_declared(collected):
     assert hello.line == 3
 
 
+def test_an_application_is_described_and_not_started(collected):
+    manifest = collected(
+        """
+        import polyfn
+
+        async def app(scope, receive, send):
+            raise SystemExit("nobody serves it here")
+
+        @polyfn.function
+        def other(event, context):
+            context.defer(print)
+
+        api = polyfn.asgi(app)
+        """
+    )
+    assert [entry.name for entry in manifest.functions] == ["other", "api"]
+    other, api = manifest.functions
+    assert (api.module, api.handler, api.application) == ("hello", "api", "hello.app")
+    assert (api.style, api.arity, api.level, api.needs) == ("async", 2, "event", ())
+    assert api.trigger == {"kind": "http"}
+    assert api.line == 10
+    assert other.application is None
+    # What it has to do at start and stop is not known before it is served.
+    assert (manifest.start_hooks, manifest.stop_hooks) == (0, 0)
+    assert (other.defers, api.defers) == (("hello.py:8",), ())
+
+
 def test_functions_of_imported_modules_are_found_under_their_own_module(collected):
     other = "import polyfn\n@polyfn.function\ndef other(): ...\n"
     manifest = collected("import other\n", files={"other.py": other}.items())

@@ -16,11 +16,13 @@ def provider(*can, **more):
     )  # fmt: skip
 
 
-def function(kind, *, style="sync", native=(), retry_delays=(), defers=(), line=3, **settings):
+def function(
+    kind, *, style="sync", native=(), retry_delays=(), defers=(), application=None, line=3, **settings
+):
     trigger = {"kind": kind, **settings}
     return FunctionEntry(
         name="f", module="app", handler="f", trigger=trigger, style=style, arity=1, level="payload",
-        native=native, retry_delays=retry_delays, defers=defers, line=line,
+        native=native, retry_delays=retry_delays, defers=defers, application=application, line=line,
     )  # fmt: skip
 
 
@@ -91,6 +93,22 @@ def test_stop_hooks():
     assert (severity, place) == ("warning", None)
     assert "on_stop hooks and resources are not closed" in message
     assert found(function("call"), Capability.CALL, Capability.STOP_HOOKS, stop_hooks=1) == []
+
+
+@pytest.mark.parametrize(
+    ("capability", "words"),
+    [
+        (Capability.HTTP_STREAMING, "what f streams, fly sends only when it is complete"),
+        (Capability.DEFER, "background tasks of f may never run"),
+        (Capability.STOP_HOOKS, "f is not told to shut down"),
+    ],
+)
+def test_an_application_may_ask_for_all_that_http_can_give(capability, words):
+    asks = function("http", style="async", application="fastapi.applications.FastAPI")
+    [(severity, message, place)] = found(asks, *frozenset(Capability) - {capability})
+    assert (severity, place) == ("warning", "app:3")
+    assert words in message
+    assert found(asks, *Capability) == []
 
 
 def test_the_worst_come_first(site, monkeypatch):

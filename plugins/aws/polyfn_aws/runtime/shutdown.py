@@ -8,6 +8,7 @@ reads stands in for the thread that others park there.
 
 from posix import getpid, kill
 
+from polyfn import lifecycle
 from polyfn_aws.runtime import logs
 from polyfn_aws.runtime.loop import HANDLING, IDLE, common_headers
 from polyfn_aws.runtime.wire import Connection, LostError
@@ -26,6 +27,8 @@ NAME = b"polyfn"
 #: Seconds that an invocation in flight gets to finish. Lambda's whole grace is about 0.3 s, and the
 #: stop hooks need the rest.
 GRACE = 0.075
+#: Seconds that an application gets to shut down.
+STOPPING = 0.15
 
 
 def register(address: str) -> Connection | None:
@@ -57,6 +60,7 @@ def register(address: str) -> Connection | None:
 def watch(loop: "Loop") -> None:
     """Have SIGTERM end the loop: at once if it is idle, else after the invocation or after GRACE."""
     mine = getpid()
+    lifecycle.grace = STOPPING
 
     def terminate(_number: int, _frame: "FrameType | None") -> None:
         if getpid() != mine:
@@ -94,7 +98,7 @@ def settle() -> None:
     if asyncio is None or aio is None:
         return
     loop = aio.loop()
-    tasks = asyncio.all_tasks(loop)
+    tasks = asyncio.all_tasks(loop) - aio.kept
     for task in tasks:
         task.cancel()
     if tasks:

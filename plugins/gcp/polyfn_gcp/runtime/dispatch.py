@@ -73,6 +73,15 @@ def dispatcher(invokers: "Sequence[Invoker]", settings: "dict[str, Any]") -> "Se
     return serve
 
 
+def direct(invokers: "Sequence[Invoker]") -> "Callable[[Any], Any] | None":
+    """Return what names the ASGI application that takes a scope, None where a request may be an event."""
+    from polyfn.runtime.router import Router
+
+    if any(invoker.declaration.trigger.kind not in ("http", "call") for invoker in invokers):
+        return None
+    return Router(invokers).direct
+
+
 def _is_for_all(path: str) -> bool:
     """Whether events come to this path whoever takes them: `/`, or the path of a topic.
 

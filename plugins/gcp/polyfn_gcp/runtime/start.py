@@ -98,10 +98,10 @@ def serving(invokers: "list[Invoker]", settings: "dict[str, Any]", port: int) ->
     from polyfn.runtime import server
     from polyfn.runtime.asgi import Application
     from polyfn_gcp.runtime.context import maker
-    from polyfn_gcp.runtime.dispatch import dispatcher
+    from polyfn_gcp.runtime.dispatch import direct, dispatcher
 
     name = invokers[0].declaration.name if len(invokers) == 1 else variable("K_SERVICE") or "service"
-    app = Application(dispatcher(invokers, settings), maker(name, settings))
+    app = Application(dispatcher(invokers, settings), maker(name, settings), direct=direct(invokers))
     # On every interface: Cloud Run does not connect to the loopback.
     return lambda: server.run(app, host="0.0.0.0", port=port, settings=settings)  # noqa: S104
 
