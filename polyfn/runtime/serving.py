@@ -4,7 +4,15 @@ Async handlers are awaited here. Sync handlers run in `threads`, or on the loop 
 process serves one request at a time. Either way a stream is read item by item.
 """
 
-from asyncio import CancelledError, current_task, sleep
+from asyncio import (
+    CancelledError,
+    _enter_task,
+    _leave_task,
+    _set_running_loop,
+    current_task,
+    get_running_loop,
+    sleep,
+)
 
 from polyfn.http import Headers, Response
 from polyfn.runtime import aio, json, logs, replies, threads
@@ -150,6 +158,8 @@ async def _apart(invoker: "Invoker", event: "Event[Any]", context: "Context", ca
         body = result.body if isinstance(result, Response) else result
         if hasattr(body, "__await__") or hasattr(body, "__aiter__"):
             return result
+        if type(result) is dict:
+            return Reply(200, Headers.checked([_JSON]), json.dumps(result))
         # Here, so that neither JSON nor a stream's first item costs the others their loop.
         return replies.from_call(result) if call else replies.from_result(result)
 
@@ -269,8 +279,6 @@ def _outside(call: "Callable[[], Any]") -> "Any":
     These functions are how asyncio has other implementations of tasks and loops say what they do
     (https://docs.python.org/3/library/asyncio-extending.html).
     """
-    from asyncio import _enter_task, _leave_task, _set_running_loop, get_running_loop
-
     loop, task = get_running_loop(), current_task()
     assert task is not None
     _leave_task(loop, task)
