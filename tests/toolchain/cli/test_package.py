@@ -53,7 +53,8 @@ def test_as_json(project):
     content = json.loads(done.stdout)
     assert content["schema"] == 1
     [artifact] = content["artifacts"]
-    assert set(artifact) == {"path", "target", "arch", "sha256", "size", "unpacked_size", "files", "change"}
+    keys = {"path", "target", "arch", "archs", "sha256", "size", "unpacked_size", "files", "change"}
+    assert set(artifact) == keys
     assert artifact["change"] is None
 
 
