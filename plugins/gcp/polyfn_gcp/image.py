@@ -7,20 +7,16 @@ process would keep SIGTERM for itself (https://cloud.google.com/run/docs/contain
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from polyfn.toolchain import progress
 from polyfn.toolchain.artifacts.oci import base as bases
-from polyfn.toolchain.artifacts.oci import image
+from polyfn.toolchain.artifacts.oci import bundled, image
 from polyfn.toolchain.artifacts.oci.base import SCRATCH, Base
 from polyfn.toolchain.artifacts.oci.image import ImageSpec
-from polyfn.toolchain.artifacts.oci.layers import LayerSpec
 from polyfn.toolchain.artifacts.oci.registry import Registry
-from polyfn.toolchain.bundle import pack
-from polyfn.toolchain.bundle.script import FLAGS
 from polyfn.toolchain.cache import cache_folder
 from polyfn.toolchain.errors import ArtifactError
-from polyfn.toolchain.provider import Arch, Artifact, Build, Bundle
+from polyfn.toolchain.provider import Arch, Artifact, Build
 from polyfn_gcp.settings import GcpSettings
 
 #: Where the bundle is in the image.
@@ -28,14 +24,6 @@ HOME = "srv"
 #: What an interpreter without a libc of its own is put upon: glibc, libgcc, libstdc++, certificates and no
 #: shell, for both architectures (https://github.com/GoogleContainerTools/distroless).
 DEFAULT_BASE = "gcr.io/distroless/cc-debian12:nonroot"
-#: From what changes least to what changes most; the last takes whatever is left.
-_LAYERS = (
-    ("interpreter", ("python",)),
-    ("dependencies", ("site",)),
-    ("runtime", ("runtime", "start", "start.py", "start.pyc", "modules.pack")),
-)
-#: A directory for temporary files, which nothing brings but a base.
-_TEMPORARY = (("tmp", 0o1777),)
 
 
 def package(build: Build) -> Artifact:
@@ -92,8 +80,8 @@ def file_name(stem: str, form: str | None) -> str:
 def _spec(build: Build, settings: GcpSettings, base: Base | None) -> ImageSpec:
     return ImageSpec(
         arch=build.bundle.arch,
-        layers=_layers(build.bundle.root, scratch=base is None),
-        entrypoint=_entrypoint(build.bundle),
+        layers=bundled.layers(build.bundle, HOME),
+        entrypoint=bundled.entrypoint(build.bundle, HOME),
         env=settings.env,
         workdir=f"/{HOME}",
         labels={"org.opencontainers.image.title": build.project},
@@ -101,25 +89,3 @@ def _spec(build: Build, settings: GcpSettings, base: Base | None) -> ImageSpec:
         ports=("8080/tcp",),
         name=repository(build.project),
     )
-
-
-def _layers(root: Path, *, scratch: bool) -> list[LayerSpec]:
-    folders = _TEMPORARY if scratch else ()
-    taken = {name for _, names in _LAYERS for name in names}
-    rest = sorted(path.name for path in root.iterdir() if path.name not in taken)
-    layers: list[LayerSpec] = []
-    for name, names in (*_LAYERS, ("code", tuple(rest))):
-        there = [one for one in names if (root / one).exists()]
-        if there:
-            layers.append(LayerSpec(name, root, there, HOME, folders if not layers else ()))
-    return layers
-
-
-def _entrypoint(bundle: Bundle) -> tuple[str, ...]:
-    start = pack.START if (bundle.root / pack.START).exists() else "start.py"
-    return (*map(_placed, bundle.command), *FLAGS, f"/{HOME}/{start}")
-
-
-def _placed(word: str) -> str:
-    """Where a word of the bundle's command is in the image: a relative path is inside the bundle."""
-    return word if word.startswith(("/", "-")) or "/" not in word else f"/{HOME}/{word}"

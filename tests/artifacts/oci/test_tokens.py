@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polyfn.toolchain.artifacts.oci.registry import Registry
+from polyfn.toolchain.artifacts.oci.retries import after
 from polyfn.toolchain.artifacts.oci.tokens import challenges
-from polyfn.toolchain.artifacts.oci.wire import _after
 from polyfn.toolchain.errors import RegistryError
 from tests.artifacts.oci.servers import Tokens, answering
 from tests.artifacts.oci.test_registry import pushed, states
@@ -163,10 +163,10 @@ def test_quoted_words_come_back(text):
         ("Fri, 31 Dec 2199 23:59:59 GMT", 1e9, 1e10),
     ],
 )
-def test_retry_after(text, least, most):
-    assert least <= _after(text) <= most
+def test_retryafter(text, least, most):
+    assert least <= after(text) <= most
 
 
 @pytest.mark.parametrize("text", ["", None, "soon", "-1", "Wed, 99 Oct", "1e3"])
 def test_retry_after_that_says_nothing(text):
-    assert _after(text) is None
+    assert after(text) is None

@@ -53,7 +53,7 @@ def test_as_json(project):
     content = json.loads(done.stdout)
     assert content["schema"] == 1
     [artifact] = content["artifacts"]
-    facts = {"path", "target", "arch", "sha256", "size", "unpacked_size", "files"}
+    facts = {"path", "target", "arch", "sha256", "size", "unpacked_size", "files", "archs"}
     assert set(artifact) == facts | {"change", "report"}
     assert artifact["change"] is None and artifact["report"] is None
 

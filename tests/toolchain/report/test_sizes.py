@@ -135,7 +135,7 @@ def test_what_is_no_artifact(content, hello, tmp_path):
     path = tmp_path / "x.zip"
     if content is not None:
         path.write_bytes(hello.read_bytes()[:5000] if content == "truncated" else content)
-    with pytest.raises(ArtifactError, match=r"x\.zip (cannot be read|does not exist)"):
+    with pytest.raises(ArtifactError, match=r"x\.zip (is no archive that can be read|does not exist)"):
         examine(path)
 
 

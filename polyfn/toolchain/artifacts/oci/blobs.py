@@ -19,6 +19,7 @@ from typing import IO, Any, Protocol, cast
 
 from polyfn.toolchain.artifacts.oci import media, names
 from polyfn.toolchain.artifacts.oci.media import Descriptor, descriptor, parsed
+from polyfn.toolchain.artifacts.oci.part import Part
 from polyfn.toolchain.artifacts.unpacking import uncompressed
 from polyfn.toolchain.errors import ArtifactError
 
@@ -77,7 +78,7 @@ class Tar:
         name = os.path.normpath(name)
         if name not in self._members:
             raise ArtifactError(f"the image has no {name[:200]}", hint=media.DAMAGED)
-        return io.BufferedReader(_Part(self._file, self._lock, *self._members[name]), _CHUNK)
+        return io.BufferedReader(Part(self._file, self._lock, *self._members[name]), _CHUNK)
 
     def _document(self, name: str) -> bytes:
         with self._opened(name) as file:
@@ -119,35 +120,6 @@ class Tar:
         self._names[digest] = os.path.normpath(name)
         _, size = self._members[os.path.normpath(name)]
         return Descriptor(f"{media.LAYER}+gzip" if zipped else media.LAYER, digest, size)
-
-
-class _Part(io.RawIOBase):
-    """A part of a file that several threads read, each its own parts."""
-
-    def __init__(self, file: IO[bytes], lock: threading.Lock, start: int, size: int) -> None:
-        self._file, self._lock, self._start, self._size, self._at = file, lock, start, size, 0
-
-    def readable(self) -> bool:
-        """It can be read."""
-        return True
-
-    def seekable(self) -> bool:
-        """Any place of it can."""
-        return True
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        """Go to a place."""
-        self._at = max(offset + (0, self._at, self._size)[whence], 0)
-        return self._at
-
-    def readinto(self, buffer: Any) -> int:
-        """Read what is next."""
-        with self._lock:
-            self._file.seek(self._start + self._at)
-            data = self._file.read(max(min(len(buffer), self._size - self._at), 0))
-        buffer[: len(data)] = data
-        self._at += len(data)
-        return len(data)
 
 
 @contextmanager

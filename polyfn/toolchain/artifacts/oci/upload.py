@@ -18,7 +18,7 @@ import httpx
 from polyfn.toolchain.artifacts.oci.media import Descriptor
 from polyfn.toolchain.artifacts.oci.reference import Reference
 from polyfn.toolchain.artifacts.oci.registry import Registry, pushing
-from polyfn.toolchain.artifacts.oci.wire import TemporaryError
+from polyfn.toolchain.artifacts.oci.retries import TemporaryError
 from polyfn.toolchain.errors import RegistryError
 
 #: Bytes of a chunk, where chunks are needed, unless the registry asks for more.

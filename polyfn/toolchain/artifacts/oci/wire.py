@@ -1,4 +1,4 @@
-"""HTTP to one registry: retries, redirects, tokens, and errors that tell no secret.
+"""HTTP to one registry: redirects, tokens, and errors that tell no secret.
 
 No library for registries in Python is fit: oras holds whole blobs in memory and uploads one after the other,
 dxf knows no credential helpers, the rest is dead or experimental. So this speaks the distribution
@@ -8,14 +8,11 @@ specification over httpx, the well-kept library for the wire, which also brings 
 from __future__ import annotations
 
 import json
-import random
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from urllib.parse import urljoin, urlsplit
 
 import httpx
@@ -23,13 +20,10 @@ import httpx
 import polyfn
 from polyfn.toolchain.artifacts.oci import credentials
 from polyfn.toolchain.artifacts.oci.reference import Reference, loopback
+from polyfn.toolchain.artifacts.oci.retries import TemporaryError, after, retried
 from polyfn.toolchain.artifacts.oci.tokens import Tokens
 from polyfn.toolchain.errors import RegistryError
 
-#: Attempts, the first wait in seconds, and its growth (go-containerregistry's, and one attempt more).
-_ATTEMPTS, _WAIT, _GROWTH, _JITTER = 4, 0.5, 3.0, 0.1
-#: Seconds that a registry may make us wait.
-_LONGEST = 60.0
 _TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _HOPS = 5
@@ -39,14 +33,6 @@ _SAID = 64 << 10
 
 #: Makes the body anew for each attempt.
 Body = Callable[[], Iterable[bytes]]
-
-
-class TemporaryError(Exception):
-    """Worth another attempt. `after` are seconds that the registry asks for."""
-
-    def __init__(self, error: RegistryError, after: float | None = None) -> None:
-        super().__init__(str(error))
-        self.error, self.after = error, after
 
 
 @dataclass
@@ -168,7 +154,7 @@ class Wire:
             return
         error = self._error(response, method, to)
         if status in _TEMPORARY:
-            raise TemporaryError(error, _after(response.headers.get("retry-after")))
+            raise TemporaryError(error, after(response.headers.get("retry-after")))
         raise error
 
     def _error(self, response: httpx.Response, method: str, to: Reference) -> RegistryError:
@@ -210,19 +196,6 @@ class Wire:
             raise TemporaryError(failure) from error
 
 
-def retried(attempt: Callable[[], httpx.Response], sleep: Callable[[float], None]) -> httpx.Response:
-    """Make attempts until one is no temporary failure, with longer and longer waits. Raises RegistryError."""
-    for number in range(_ATTEMPTS):
-        try:
-            return attempt()
-        except TemporaryError as failure:
-            if number == _ATTEMPTS - 1:
-                raise failure.error from failure.__cause__
-            wait = _WAIT * _GROWTH**number * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311  it is no secret
-            sleep(min(max(wait, failure.after or 0.0), _LONGEST))
-    raise AssertionError
-
-
 def _read(response: httpx.Response, limit: int) -> bytes:
     data = b""
     for chunk in response.iter_bytes():
@@ -241,19 +214,6 @@ def _said(response: httpx.Response) -> str:
         return ""
     text = re.sub(r"\s+", " ", ": ".join(words)).strip()
     return "".join(letter for letter in text if letter.isprintable())[:200]
-
-
-def _after(text: str | None) -> float | None:
-    """Return the seconds of a header Retry-After: a number or a date (RFC 9110, 10.2.3)."""
-    if not text:
-        return None
-    if text.strip().isdigit():
-        return float(text[:9])
-    try:
-        date = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return max((date - datetime.now(UTC)).total_seconds(), 0.0) if date.tzinfo else None
 
 
 def _origin(url: str) -> tuple[str, str]:
