@@ -15,7 +15,7 @@ import sys
 import tarfile
 from pathlib import Path
 
-from tests import parts, standalone, suites
+from tests import older, parts, standalone, suites
 
 #: Of the stable suite: what the index of a suite that moves names may be gone by the time it is fetched.
 SUITE, PACKAGE, PYTHON = "trixie", "python3.13", "3.13t"
@@ -70,7 +70,9 @@ def downloads(folder: Path, *archs: str) -> str:
 
 
 def _made(arch: str) -> Path:
-    recipe = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]
+    told = b"".join(Path(module.__file__ or "").read_bytes() for module in (sys.modules[__name__], older))
+    told += " ".join(_linking(arch, "")).encode()
+    recipe = hashlib.sha256(told).hexdigest()[:12]
     path = parts.cache() / f"freethreaded-{recipe}-{arch}.tar.gz"
     if arch != parts.HOST:
         _made(parts.HOST)  # cross-compiling takes a Python of the same version
@@ -103,13 +105,24 @@ def _make(arch: str, path: Path) -> None:
 
 
 def _compiler(arch: str) -> list[str | Path]:
-    if arch == parts.HOST:
-        parts.program("gcc")
-        return []
     machine = f"{standalone.MACHINE[arch]}-linux-gnu"
-    parts.program(f"{machine}-gcc")
-    here = f"--build={standalone.MACHINE[parts.HOST]}-linux-gnu"
-    return [f"--host={machine}", here, f"--with-build-python={installed() / f'python{PYTHON}'}", *_CROSS]
+    command = "gcc" if arch == parts.HOST else f"{machine}-gcc"
+    parts.program(command)
+    told: list[str | Path] = [f"CC={command} {' '.join(_linking(arch, machine))}".rstrip()]
+    if arch != parts.HOST:
+        here = f"--build={standalone.MACHINE[parts.HOST]}-linux-gnu"
+        told += [f"--host={machine}", here, f"--with-build-python={installed() / f'python{PYTHON}'}", *_CROSS]
+    return told
+
+
+def _linking(arch: str, machine: str) -> list[str]:
+    """Link against an older libc, as the real builds are, if it can be had."""
+    try:
+        root = older.sysroot(arch)
+    except parts.MissingPartError:
+        return []
+    # -B comes before the compiler's own directories, in which it would find this machine's libc.
+    return [f"--sysroot={root}", f"-B{root}/usr/lib/{machine}"]
 
 
 def _run(folder: Path, program: str | Path, *arguments: str | Path) -> None:

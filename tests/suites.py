@@ -54,6 +54,7 @@ def _configuration(suite: str) -> Path:
             for place in ("lists/partial", "cache/archives/partial", "parts"):
                 (folder / place).mkdir(parents=True, exist_ok=True)
             (folder / "sources.list").write_text(_source(suite))
+            (folder / "status").touch()
             part = folder / "apt.conf.part"
             part.write_text(_text(folder))
             _run(["apt-get", "update", "-q"], part, f"apt has no suite {suite}")
@@ -76,6 +77,8 @@ def _text(folder: Path) -> str:
     own = {
         "Dir::Etc::sourcelist": folder / "sources.list", "Dir::Etc::sourceparts": folder / "parts",
         "Dir::State::lists": folder / "lists", "Dir::Cache": folder / "cache", "Acquire::Languages": "none",
+        # What is installed here is no candidate there.
+        "Dir::State::status": folder / "status",
     }  # fmt: skip
     return "".join(f'{name} "{value}";\n' for name, value in own.items())
 

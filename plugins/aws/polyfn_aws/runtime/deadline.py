@@ -70,9 +70,12 @@ def _install() -> None:
         signal(SIGALRM, _warn)
         # Registered after the Python handler, which `chain` then calls.
         faulthandler.register(SIGALRM, file=2, all_threads=True, chain=True)
-    except (OSError, RuntimeError, ValueError, AttributeError):
-        # Not the main thread, or a platform without these signals: no dump then.
+    except (OSError, RuntimeError, ValueError, AttributeError, MemoryError):
+        # Not the main thread, a platform without these signals, or a libc whose idea of a signal's stack is
+        # smaller than the kernel's (glibc before 2.34; the kernel's ENOMEM): no dump then.
         _usable = False
+        if getsignal(SIGALRM) is _warn:
+            signal(SIGALRM, SIG_DFL)
 
 
 def _warn(_number: int, _frame: "FrameType | None") -> None:

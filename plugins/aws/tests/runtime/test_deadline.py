@@ -56,6 +56,22 @@ def test_a_deadline_that_has_passed(serve, platform):
     assert one.err == ""
 
 
+def test_without_a_stack_for_signals_there_is_no_dump_and_no_harm(serve, platform):
+    code = """
+    import faulthandler, signal, time
+    def register(*args, **options):
+        raise MemoryError
+    faulthandler.register = register
+    @polyfn.function
+    def main(event):
+        time.sleep(0.6)
+        return signal.getsignal(signal.SIGALRM) is signal.SIG_DFL
+    """
+    one = serve(code, [platform.Event(Deadline_Ms=in_ms(0.5)), platform.Event(id="2", Deadline_Ms=in_ms(9))])
+    assert [p.json() for p in one.api.posts] == [True, True]
+    assert one.err == ""
+
+
 def test_a_users_own_alarm_is_left_alone(serve, platform):
     code = """
     import signal, time
