@@ -260,6 +260,8 @@ class Provider:
     dependencies bring them. `polyfn package --explain` asks it with a manifest without functions, since
     it imports no module.
 
+    `several` says that one deployment serves all functions of an artifact, and not one of them.
+
     `formats` are the forms that an artifact may have, the default first, where there are several. Those
     among `platform_formats` carry no interpreter: for them, `platform` is the default source of one.
     `combine` makes one artifact of several architectures' ones, or returns None to leave them as they
@@ -284,6 +286,7 @@ class Provider:
     checks: Callable[[Manifest, BaseModel], Sequence[tuple[str, str]]] | None = None
     rules: ArtifactRules | None = None
     needs: Callable[[Manifest, BaseModel], Sequence[str]] | None = None
+    several: bool = False
     formats: tuple[str, ...] = ()
     platform_formats: frozenset[str] = frozenset()
     combine: Callable[[Sequence[Artifact], Combination], Artifact | None] | None = None

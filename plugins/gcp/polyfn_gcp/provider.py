@@ -95,6 +95,7 @@ def polyfn_provider() -> Provider:
         package=_package,
         # Of Google's base images and buildpacks (https://cloud.google.com/run/docs/runtimes/python).
         platform_pythons=("3.11", "3.12", "3.13", "3.14"),
+        several=True,
         formats=("image", "layout", "source"),
         platform_formats=frozenset({"source"}),
         combine=_combine,

@@ -31,7 +31,7 @@ def command(output: Output, /, source: str, **settings: Any) -> int:
 
     from polyfn.toolchain.cli.served import serving
 
-    with serving(source, output, **settings) as served:
+    with serving(source, output, **settings, every=True) as served:
         try:
             return asyncio.run(_serve(served, output))
         except OSError as error:
@@ -62,8 +62,12 @@ async def _serve(served: Any, output: Output) -> int:
                 hint=f"polyfn invoke delivers one event to {served.function.name}",
             )
         output.data(emulator.url)
-        output.say(f"{served.function.name} on {served.provider.name}: Ctrl-C stops it")
-        output.say(f"try: {_curl(emulator.url, served.function.trigger)}")
+        names = ", ".join(function.name for function in served.functions)
+        output.say(f"{names} on {served.provider.name}: Ctrl-C stops it")
+        for function in served.functions:
+            at_its_name = len(served.functions) > 1 and function.trigger["kind"] != "http"
+            url = f"{emulator.url}/{function.name}" if at_its_name else emulator.url
+            output.say(f"try: {_curl(url, function.trigger)}")
         # The artifact must be stopped as by its platform, however this process is told to end.
         stop = asyncio.ensure_future(emulator.wait())
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.cancel)

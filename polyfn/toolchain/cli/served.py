@@ -22,11 +22,16 @@ from polyfn.toolchain.provider import Emulation, Provider
 
 @dataclass(frozen=True)
 class Served:
-    """One function of one artifact, and the emulation that serves it."""
+    """The functions of one artifact that are served, one of them chosen or all, and their emulation."""
 
     provider: Provider
-    function: FunctionEntry
+    functions: tuple[FunctionEntry, ...]
     emulation: Emulation
+
+    @property
+    def function(self) -> FunctionEntry:
+        """The one that was chosen; of all, the first."""
+        return self.functions[0]
 
 
 @contextmanager
@@ -42,8 +47,11 @@ def serving(
     options: Sequence[str],
     host: str = "127.0.0.1",
     port: int = 0,
+    every: bool = False,
 ) -> Iterator[Served]:
     """Give what an emulator needs; a source is packaged first, into a place that is removed afterwards.
+
+    With `every`, where none is named, all functions are served if the platform serves them at once.
 
     Raises UsageError, ProjectError, ArtifactError, EmulationError, and what packaging raises.
     """
@@ -74,13 +82,15 @@ def serving(
             artifact = made.path
             manifest = artifact_manifest(artifact)
             assert manifest is not None
-        chosen = choose(manifest, named.function or function)
+        wanted = named.function or function
+        whole = every and provider.several and wanted is None and len(manifest.functions) > 1
+        chosen = manifest.functions if whole else (choose(manifest, wanted),)
         yield Served(
             provider,
             chosen,
             Emulation(
                 artifact=artifact,
-                function=chosen.name,
+                function=None if whole else chosen[0].name,
                 settings=_settings(manifest, provider),
                 # Platforms take a carriage return for a new line within one entry; a terminal does not.
                 log=lambda line: output.say(line.replace("\r", "\n")),
