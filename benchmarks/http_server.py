@@ -11,7 +11,8 @@ round, so that what else the machine does falls on all of them; the figures are 
 - start: from exec to the first 200, a new process each time
 - PSS: of all its processes, after the load
 
-polyfn's rows run what `polyfn.runtime` is, laid out and started as in a bundle: compiled, with the
+All run on uvloop, as polyfn's containers do unless they are set otherwise; functions-framework chooses for
+itself. polyfn's rows run what `polyfn.runtime` is, laid out and started as in a bundle: compiled, with the
 interpreter's flags of a start script. functions-framework (Google's own) is installed by uv into a directory
 of its own, which is kept; without it (no network) its rows are left out, and the output says so.
 
@@ -59,7 +60,7 @@ async def hello(request):
     return JSONResponse({"message": "hello"})
 
 uvicorn.run(Starlette(routes=[Route("/", hello)]), host="127.0.0.1", port=int(sys.argv[1]), http="httptools",
-            loop="asyncio", access_log=False, log_level="critical")
+            loop="uvloop", access_log=False, log_level="critical")
 """
 FUNCTIONS = """
 import polyfn
@@ -169,10 +170,10 @@ def polyfns(root: Path) -> list[Subject]:
     return [
         Subject(name, [*command, kind, json.dumps(settings)], root)
         for name, kind, settings in (
-            ("polyfn, async", "async", {}),
-            ("polyfn, sync", "sync", {}),
-            ("polyfn, sync, concurrency 1", "sync", {"concurrency": 1}),
-            ("polyfn, async, uvloop", "async", {"loop": "uvloop"}),
+            ("polyfn, async", "async", {"loop": "uvloop"}),
+            ("polyfn, sync", "sync", {"loop": "uvloop"}),
+            ("polyfn, sync, concurrency 1", "sync", {"loop": "uvloop", "concurrency": 1}),
+            ("polyfn, async, asyncio", "async", {"loop": "asyncio"}),
             ("polyfn, async, granian", "async", {"server": "granian"}),
         )
     ]
@@ -182,8 +183,8 @@ def uvicorns(root: Path) -> list[Subject]:
     (root / "bare.py").write_text(BARE)
     (root / "starlette_app.py").write_text(STARLETTE)
     return [
-        Subject("uvicorn, bare ASGI", [sys.executable, root / "bare.py", "PORT", "asyncio"], root),
-        Subject("uvicorn, bare ASGI, uvloop", [sys.executable, root / "bare.py", "PORT", "uvloop"], root),
+        Subject("uvicorn, bare ASGI", [sys.executable, root / "bare.py", "PORT", "uvloop"], root),
+        Subject("uvicorn, bare ASGI, asyncio", [sys.executable, root / "bare.py", "PORT", "asyncio"], root),
         Subject("Starlette on uvicorn", [sys.executable, root / "starlette_app.py", "PORT"], root),
     ]
 

@@ -45,7 +45,7 @@ class GcpSettings(BaseModel):
     )
     memory: int = Field(default=512, ge=128, le=32768, description="Memory limit in MiB.")
     server: Literal["uvicorn", "granian"] = Field(default="uvicorn", description="The HTTP server.")
-    loop: Literal["asyncio", "uvloop"] = Field(default="asyncio", description="The event loop.")
+    loop: Literal["uvloop", "asyncio"] = Field(default="uvloop", description="The event loop.")
     poison: Literal["retry", "drop"] = Field(
         default="retry",
         description="What becomes of a message or an event whose payload does not fit: refused, so that its "

@@ -22,9 +22,9 @@ def test_the_provider():
 @pytest.mark.parametrize(
     ("settings", "names"),
     [
-        ({}, ["uvicorn", "httptools"]),
-        ({"loop": "uvloop"}, ["uvicorn", "httptools", "uvloop"]),
-        ({"server": "granian"}, ["granian"]),
+        ({}, ["uvicorn", "httptools", "uvloop"]),
+        ({"loop": "asyncio"}, ["uvicorn", "httptools"]),
+        ({"server": "granian"}, ["granian", "uvloop"]),
     ],
 )
 def test_what_its_runtime_needs(settings, names):

@@ -9,7 +9,7 @@ from polyfn_gcp.settings import GcpSettings
 def test_the_defaults_as_the_runtime_gets_them():
     assert GcpSettings().model_dump(mode="json") == {
         "timeout": 300, "concurrency": 80, "threads": 80, "memory": 512, "server": "uvicorn",
-        "loop": "asyncio", "poison": "retry", "project": None, "base": None, "env": {},
+        "loop": "uvloop", "poison": "retry", "project": None, "base": None, "env": {},
     }  # fmt: skip
 
 
