@@ -22,9 +22,11 @@ from polyfn.toolchain.provider import Arch
 
 Log = Callable[[str], None]
 
-_ASK = (
-    "import sys; print('%d.%d.%d' % sys.version_info[:3]); print(sys.version, sys.implementation.cache_tag)"
-)
+_ASK = """
+import sys
+print("%d.%d.%d" % sys.version_info[:3] + "t" * ("t" in sys.abiflags))
+print(sys.version, sys.implementation.cache_tag)
+"""
 
 
 @dataclass(frozen=True)

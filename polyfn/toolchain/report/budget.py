@@ -55,6 +55,7 @@ def _sizes(budget: Budget, report: Report, difference: Difference | None) -> Ite
         growth = None if difference is None else difference.size if packed else difference.unpacked
         lines = [f"{name} {size_text(size)}, limit {size_text(limit)}{_since(growth, size_text)}"]
         lines += [f"  {size_text(_of(part, packed)):>9}  {part.title}" for part in _biggest(report, packed)]
+        lines += _interpreter(report, packed)
         lines += [f"  {_grown(change, packed)}" for change in _growing(difference, packed)]
         yield "\n".join(lines)
 
@@ -74,6 +75,12 @@ def _biggest(report: Report, packed: bool) -> list[Part]:
     """What a project can do without: the interpreter and the runtime are in every artifact."""
     chosen = [part for part in report.parts if part.kind not in ("interpreter", "runtime", "start")]
     return sorted(chosen, key=lambda part: -_of(part, packed))[:_CULPRITS]
+
+
+def _interpreter(report: Report, packed: bool) -> list[str]:
+    """What a project has less of a choice in, but some."""
+    size = sum(_of(part, packed) for part in report.parts if part.kind == "interpreter")
+    return [f"  {size_text(size):>9}  the interpreter, of which `prune` leaves more out"] if size else []
 
 
 def _of(part: Part, packed: bool) -> int:

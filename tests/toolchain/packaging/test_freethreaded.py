@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polyfn.toolchain import choices, pythons
-from polyfn.toolchain.bundle import builders, explain, find
+from polyfn.toolchain.bundle import builders, compiler, explain, find
 from polyfn.toolchain.bundle.dependencies import Target, install
 from polyfn.toolchain.bundle.requirements import Requirements
 from polyfn.toolchain.bundle.resolve import Resolver, environment
@@ -180,7 +180,11 @@ def test_one_is_fetched_for_this_machine(wheels, none_installed, tmp_path, monke
     assert program.startswith(str(tmp_path / "cache" / "interpreters"))
     assert program.endswith("/bin/python3.13t")
     assert more[:2] == ["--python-version", "3.13"]
-    assert builders.compiler("3.13t") == program
+    cache = tmp_path / "cache"
+    chosen = compiler.choose(
+        "3.13t", arch="arm64", source="archive", program=None, cache=cache, log=pytest.fail
+    )
+    assert (chosen.program, chosen.version) == (program, f"{freethreaded.version()}t")
 
 
 def test_a_free_threaded_python_is_not_taken_for_a_standard_one(none_installed, on_path):
