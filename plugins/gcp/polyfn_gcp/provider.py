@@ -45,7 +45,8 @@ def _combine(artifacts: Sequence[Artifact], of: Combination) -> Artifact | None:
 
 def _inputs(wrapping: Wrapping) -> Mapping[str, str]:
     assert isinstance(wrapping.settings, GcpSettings)
-    if wrapping.format == "source":
+    # What is refused anyway need not have a base looked up in a registry first.
+    if wrapping.format == "source" or wrapping.interpreter == "platform":
         return {}
     from polyfn_gcp.image import base_digest
 

@@ -75,7 +75,7 @@ def inspect(
     path: Path, provider: Provider | None, *, arch: Arch | None = None, ignore: Collection[str] = ()
 ) -> Report:
     """Do what `verify` does, and tell more of the artifact."""
-    with opened(path) as archive:
+    with opened(path, arch=arch) as archive:
         subject = Subject(archive, provider, arch)
         subject.scan()
         found = [finding for check in _CHECKS for finding in check(subject)]

@@ -13,6 +13,7 @@ from polyfn.toolchain.verify import elf, magic
 from polyfn.toolchain.verify.finding import Finding, found
 from polyfn.toolchain.verify.layout import Layout, json_of, layout
 from polyfn.toolchain.verify.owners import Owners
+from polyfn.toolchain.verify.system import System, system
 
 #: Bytes of one file that are read at most, and of all: an archive may claim anything.
 FILE_LIMIT = 256 << 20
@@ -48,6 +49,11 @@ class Subject:
     def rules(self) -> ArtifactRules:
         """What the platform asks of an artifact."""
         return (self.provider.rules if self.provider else None) or ArtifactRules()
+
+    @cached_property
+    def system(self) -> System | None:
+        """What an image has below its bundle; None where the platform brings the system."""
+        return system(self.archive)
 
     @cached_property
     def layout(self) -> Layout:

@@ -45,6 +45,8 @@ class Archive(Protocol):
     packed: int | None
     #: Digest of an image's manifest, SHA-256 in hexadecimal; None for what is no image.
     identity: str | None
+    #: What an image has besides the bundle in it, by names from the image's root; None for what is no image.
+    below: Sequence[Entry] | None
 
     @property
     def entries(self) -> Sequence[Entry]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from polyfn.toolchain.artifacts.archive.entry import KINDS, DamagedError, Entry
@@ -15,6 +15,7 @@ class Folder:
 
     packed: int | None = None
     identity: str | None = None
+    below: Sequence[Entry] | None = None
 
     def __init__(self, path: Path) -> None:
         self._root = path

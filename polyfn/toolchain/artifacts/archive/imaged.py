@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -24,7 +24,11 @@ class Image:
             self._tree = Tree(source, blobs.chosen(source, arch))
             stack.callback(self._tree.close)
             self.identity: str | None = self._tree.digest.partition(":")[2]
-            self.entries = [*self._tree.entries(self._tree.place(MARK) or ()), *self._tree.odd]
+            place = self._tree.place(MARK) or ()
+            self.entries = [*self._tree.entries(place), *self._tree.odd]
+            bundle = "/".join((*place, ""))
+            below = (one for one in self._tree.entries() if place and not one.name.startswith(bundle))
+            self.below: Sequence[Entry] | None = tuple(below)
             self._stack = stack.pop_all()
 
     def head(self, entry: Entry, size: int) -> bytes:

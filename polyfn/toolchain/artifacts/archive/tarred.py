@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -18,6 +18,7 @@ class Tar:
     """An opened tar file."""
 
     identity: str | None = None
+    below: Sequence[Entry] | None = None
 
     def __init__(self, path: Path) -> None:
         self.packed: int | None = path.stat().st_size

@@ -12,7 +12,7 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,6 +31,7 @@ class Zip:
     """An opened zip file."""
 
     identity: str | None = None
+    below: Sequence[Entry] | None = None
 
     def __init__(self, path: Path) -> None:
         self.packed: int | None = path.stat().st_size

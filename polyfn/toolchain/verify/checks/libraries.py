@@ -29,7 +29,7 @@ def check(subject: Subject) -> Iterator[Finding]:
         facts.soname for facts in subject.elves.values() if facts.soname and facts.machine == subject.arch
     }
     there |= {entry.name.rpartition("/")[2] for entry in subject.entries if entry.kind == "link"}
-    there |= GLIBC | subject.rules.libraries
+    there |= _given(subject)
     hits = [
         (name, f"needs {library}, which is neither in the artifact nor on the platform")
         for name, facts in subject.elves.items()
@@ -45,3 +45,10 @@ def check(subject: Subject) -> Iterator[Finding]:
     yield from grouped(subject, "PV204", sure, severity="error" if subject.rules.libraries else "warning")
     rest = [hit for hit in hits if hit[0].startswith(spare)]
     yield from grouped(subject, "PV204", rest, severity="warning")
+
+
+def _given(subject: Subject) -> frozenset[str]:
+    """The libraries that the artifact need not carry. An image that holds a bundle has its own alone."""
+    if subject.system is not None and subject.layout.manifest:
+        return subject.system.libraries | {"linux-vdso.so.1"}
+    return GLIBC | subject.rules.libraries

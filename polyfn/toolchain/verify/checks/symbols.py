@@ -39,6 +39,8 @@ def available(subject: Subject) -> tuple[tuple[int, ...] | None, str]:
     carried = _defined(subject, "libc.so.6", "GLIBC") if loaders else None
     if carried is not None:
         return carried, "the libc that the artifact carries"
+    if subject.system is not None and subject.system.glibc is not None:
+        return subject.system.glibc, "the image"
     platform = subject.provider.platform(subject.arch) if subject.provider and subject.arch else None
     if platform is None or subject.provider is None:
         return None, ""
