@@ -88,7 +88,7 @@ class Headers(Pairs):
         super().__init__([])
         if source is None:
             return
-        if type(source) is Headers:
+        if isinstance(source, Headers):
             # What is in there has been looked at.
             self._pairs = source.items()
             return
@@ -99,8 +99,8 @@ class Headers(Pairs):
     @classmethod
     def checked(cls, pairs: "list[tuple[str, str]]") -> "Headers":
         """Make headers of pairs that a server's parser has checked."""
-        made = cls()
-        made._pairs = pairs
+        made = cls.__new__(cls)
+        made._pairs = pairs  # noqa: SLF001  its own
         return made
 
     def add(self, name: str, value: object) -> None:

@@ -8,8 +8,8 @@ from collections import deque
 from time import time
 
 from polyfn.errors import ResultError
-from polyfn.http import Headers, Request
 from polyfn.runtime import aio, current, logs, replies
+from polyfn.runtime.incoming import ScopeRequest, has_body
 from polyfn.runtime.serving import aclose, run_deferred
 from polyfn.runtime.wire import encode
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
     from polyfn.context import Context
+    from polyfn.http import Request
     from polyfn.runtime.replies import Reply
 
     Scope: TypeAlias = MutableMapping[str, Any]
@@ -55,7 +56,7 @@ class Application:
     """
 
     __slots__ = (
-        "_body_limit", "_direct", "_free", "_make_context", "_serve", "_waiting", "closing", "patience",
+        "_body_limit", "_direct", "_make_context", "_serve", "_waiting", "closing", "free", "patience",
     )  # fmt: skip
 
     def __init__(
@@ -78,7 +79,7 @@ class Application:
 
     def limit(self, concurrency: int | None) -> None:
         """Bound how many requests are served at once. Before the first request."""
-        self._free = float("inf") if concurrency is None else concurrency
+        self.free = float("inf") if concurrency is None else concurrency
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         """Serve one connection of the ASGI kind that `scope` names."""
@@ -95,8 +96,8 @@ class Application:
         exchange = Exchange(self, scope, receive, send)
         app = None if self._direct is None else self._direct(scope)
         try:
-            request, has_body = _request(scope)
-            if has_body and app is None:
+            request = ScopeRequest(scope)
+            if app is None and has_body(scope):
                 request._raw = await self._body(request, receive)  # noqa: SLF001  same room
             context = self._make_context(request)
         except Refused as refused:
@@ -109,10 +110,10 @@ class Application:
         current.request.set(context)
         exchange.watch(context, client=app is None)
         if app is None:
-            await exchange.serve(context, lambda: exchange.reply(request, context))
+            await exchange.serve(context, exchange.reply, request, context)
         else:
             scope["polyfn"] = {"event": request, "context": context}
-            await exchange.serve(context, lambda: app(scope, receive, exchange.pass_on))
+            await exchange.serve(context, app, scope, receive, exchange.pass_on)
 
     async def _body(self, request: "Request[Any]", receive: "Receive") -> bytes:
         length = request.headers.get("content-length")
@@ -121,10 +122,7 @@ class Application:
         return await _read(receive, self._body_limit)
 
     async def turn(self) -> None:
-        """Wait until another request may be served. `done` must follow."""
-        if self._free > 0:
-            self._free -= 1
-            return
+        """Wait until another request may be served, where none is `free`. `done` must follow."""
         turn = get_running_loop().create_future()
         self._waiting.append(turn)
         try:
@@ -141,7 +139,7 @@ class Application:
             if not turn.done():
                 turn.set_result(None)
                 return
-        self._free += 1
+        self.free += 1
 
 
 async def _read(receive: "Receive", limit: int) -> bytes:
@@ -178,46 +176,6 @@ def _closing(reply: "Reply") -> "Reply":
     return reply
 
 
-def _request(scope: "Scope") -> "tuple[Request[Any], bool]":
-    """Make the request; also tell whether it has a body that is still to be read."""
-    pairs = []
-    host = None
-    # HTTP/2 has bodies without a length; HTTP/1 says before one that there is one.
-    has_body = scope["http_version"][0] != "1"
-    for raw_name, raw_value in scope["headers"]:
-        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
-        pairs.append((name, value))
-        if name == "host":
-            host = value
-        elif name in _FRAMING:
-            has_body = True
-    client = scope.get("client")
-    request: Request[Any] = Request(
-        method=scope["method"],
-        raw_path=_raw_path(scope),
-        raw_query=scope["query_string"].decode("latin-1"),
-        headers=Headers.checked(pairs),
-        client=client[0] if client else None,
-        scheme=scope.get("scheme"),
-        host=host,
-        native=scope,
-    )
-    return request, has_body
-
-
-_FRAMING = frozenset(("content-length", "transfer-encoding"))
-
-
-def _raw_path(scope: "Scope") -> str:
-    raw: bytes | None = scope.get("raw_path")
-    if raw is None:
-        from urllib.parse import quote
-
-        return quote(scope["path"])
-    # Some servers leave the query on it.
-    return raw.partition(b"?")[0].decode("latin-1") or "/"
-
-
 async def _lifespan(receive: "Receive", send: "Send") -> None:
     """Agree to everything: the process's start and stop hooks are the server's affair."""
     while True:
@@ -243,16 +201,15 @@ class Patience:
         self._old: set[Exchange] = set()
         self._timer: TimerHandle | None = None
 
-    def add(self, exchange: "Exchange") -> None:
-        """Have `exchange.look` called once PATIENCE, or twice that, is over."""
+    def add(self, exchange: "Exchange") -> "set[Exchange]":
+        """Have `exchange.look` called once PATIENCE, or twice that, is over.
+
+        Return the set that it is to be discarded from if it ends before.
+        """
         self._young.add(exchange)
         if self._timer is None:
             self._timer = get_running_loop().call_later(PATIENCE, self._tick)
-
-    def discard(self, exchange: "Exchange") -> None:
-        """Forget about it."""
-        self._young.discard(exchange)
-        self._old.discard(exchange)
+        return self._young
 
     def _tick(self) -> None:
         slow, self._old, self._young = self._old, self._young, set()
@@ -269,8 +226,8 @@ class Exchange:
     """
 
     __slots__ = (
-        "_app", "_began", "_client", "_deadline", "_receive", "_scope", "_send", "_task", "_timer",
-        "_watched", "_watcher", "started", "why",
+        "_among", "_app", "_began", "_client", "_deadline", "_receive", "_scope", "_send", "_task",
+        "_timer", "_watcher", "started", "why",
     )  # fmt: skip
 
     def __init__(self, app: Application, scope: "Scope", receive: "Receive", send: "Send") -> None:
@@ -278,31 +235,25 @@ class Exchange:
         self._scope = scope
         self._receive = receive
         self._send = send
-        self._task: Any = None
+        self._among: set[Exchange] | None = None
         self._timer: TimerHandle | None = None
         self._watcher: Task[None] | None = None
-        self._watched = False
-        self._began = 0.0
-        self._deadline: float | None = None
         self.started = False
         self.why: str | None = None
 
     def watch(self, context: "Context", *, client: bool = True) -> None:
         """Have the task cancelled shortly before the deadline, and with `client` when that goes away."""
         self._client = client
-        self._task = current_task()
-        self._began = get_running_loop().time()
+        self._task: Any = current_task()
+        self._began = time()
         self._deadline = context.deadline
-        self._watched = True
-        if self._deadline is not None and self._deadline - time() < 10 * PATIENCE:
+        if self._deadline is not None and self._deadline - self._began < 10 * PATIENCE:
             self.look()
         else:
-            self._app.patience.add(self)
+            self._among = self._app.patience.add(self)
 
     def look(self) -> None:
         """Begin to watch in earnest, once."""
-        if not self._watched:
-            return
         loop = get_running_loop()
         if self._client:
             self._watcher = loop.create_task(self._until_disconnect())
@@ -321,8 +272,8 @@ class Exchange:
 
     def unwatch(self) -> None:
         """Cancel nothing any more."""
-        self._watched = False
-        self._app.patience.discard(self)
+        if self._among is not None:
+            self._among.discard(self)
         if self._timer is not None:
             self._timer.cancel()
         if self._watcher is not None:
@@ -340,13 +291,16 @@ class Exchange:
                 message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
         await self._send(message)
 
-    async def serve(self, context: "Context", work: "Callable[[], Awaitable[None]]") -> None:
-        """Wait for a turn, do the work, and then what was put off until after the reply."""
+    async def serve(self, context: "Context", work: "Callable[..., Awaitable[None]]", *given: "Any") -> None:
+        """Wait for a turn, call `work` with what is given, and then do what was put off until now."""
         turn = False
         try:
-            await self._app.turn()
+            if self._app.free > 0:
+                self._app.free -= 1
+            else:
+                await self._app.turn()
             turn = True
-            await work()
+            await work(*given)
         except CancelledError:
             self.unwatch()
             await self._cut_short(context)
@@ -371,7 +325,7 @@ class Exchange:
             return
         if self.why == "deadline":
             self._task.uncancel()
-            error = aio.too_long(get_running_loop().time() - self._began)
+            error = aio.too_long(time() - self._began)
             reply = replies.from_error(error)
             replies.report(error, reply, context)
         else:

@@ -50,7 +50,7 @@ async def serve(invoker: "Invoker", request: "Request[Any]", context: "Context")
             if hasattr(result, "__await__"):
                 # A sync wrapper around something async gave it: the loop is where it belongs.
                 result = await result
-        return await _reply(result, call)
+        return _of_json(result) if type(result) is dict else await _reply(result, call)
     except CancelledError:
         if _is_asked_for():
             raise
@@ -79,10 +79,12 @@ def _json_event(invoker: "Invoker", request: "Request[Any]") -> "Event[Any]":
     return Event(raw=b"{}", id=request.id, native=request.native)
 
 
+def _of_json(result: "dict[Any, Any]") -> Reply:
+    return Reply(200, Headers.checked([_JSON]), json.dumps(result))
+
+
 async def _reply(result: "Any", call: bool) -> Reply:
     """Make a reply of a result that may be asynchronous, or a sync stream that an async handler gave."""
-    if type(result) is dict:
-        return Reply(200, Headers.checked([_JSON]), json.dumps(result))
     if isinstance(result, Reply):
         return result
     if call and not _is_stream(result):
@@ -159,7 +161,7 @@ async def _apart(invoker: "Invoker", event: "Event[Any]", context: "Context", ca
         if hasattr(body, "__await__") or hasattr(body, "__aiter__"):
             return result
         if type(result) is dict:
-            return Reply(200, Headers.checked([_JSON]), json.dumps(result))
+            return _of_json(result)
         # Here, so that neither JSON nor a stream's first item costs the others their loop.
         return replies.from_call(result) if call else replies.from_result(result)
 
