@@ -1,6 +1,7 @@
 """`polyfn.asgi`: what it declares, what it refuses, and that declaring starts nothing."""
 
 import functools
+import os
 import subprocess
 import sys
 
@@ -66,8 +67,9 @@ def test_two_of_one_name_in_one_module_are_a_mistake(tmp_path):
         "one = polyfn.asgi(app)\ntwo = polyfn.asgi(app)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", "import twice"], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
+        [sys.executable, "-c", "import twice"], cwd=tmp_path, capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
+    )  # fmt: skip
     assert "DeclarationError: two functions are named 'api': in twice and twice" in done.stderr
 
 

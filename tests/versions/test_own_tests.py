@@ -11,7 +11,7 @@ from tests import parts, standalone
 
 REPOSITORY = Path(__file__).parents[2]
 #: All that they import besides the standard library and what they test.
-NEEDS = ("hypothesis", "pydantic", "pytest", "pytest-timeout")
+NEEDS = ("fastapi", "hypothesis", "pydantic", "pytest", "pytest-timeout")
 TESTS = ("tests/core", "plugins/aws/tests/runtime")
 
 
