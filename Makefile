@@ -34,11 +34,11 @@ schemas: $(READY)
 	$(BIN)/python -m polyfn.toolchain.schemas docs/schema
 
 # --without-pip and `pip --python`: so that Debian's Python without ensurepip will do as well.
-$(READY): requirements/dev.txt pyproject.toml plugins/aws/pyproject.toml plugins/gcp/pyproject.toml
+$(READY): requirements/dev.txt pyproject.toml plugins/aws/pyproject.toml plugins/azure/pyproject.toml plugins/gcp/pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "polyfn needs Python 3.11 or later; say which with: make PYTHON=python3.13")'
 	test -x $(BIN)/python || $(PYTHON) -m venv --without-pip .venv
 	$(PYTHON) -m pip --python $(BIN)/python install --quiet --require-hashes -r requirements/dev.txt
-	$(PYTHON) -m pip --python $(BIN)/python install --quiet --no-deps --no-build-isolation -e . -e plugins/aws -e plugins/gcp
+	$(PYTHON) -m pip --python $(BIN)/python install --quiet --no-deps --no-build-isolation -e . -e plugins/aws -e plugins/azure -e plugins/gcp
 	touch $@
 
 requirements: $(READY)

@@ -1,0 +1,54 @@
+"""What polyfn knows of Azure Functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pydantic import BaseModel
+
+from polyfn.toolchain.hooks import hookimpl
+from polyfn.toolchain.manifest import Manifest
+from polyfn.toolchain.provider import Artifact, Build, Capability, Platform, Provider
+from polyfn_azure.settings import AzureSettings
+
+#: Azure's images are Debian 12's (github.com/Azure/azure-functions-docker). No plan has arm64 machines.
+GLIBC = (2, 36)
+
+
+def _package(build: Build) -> Artifact:
+    from polyfn_azure.package import package
+
+    return package(build)
+
+
+def _needs(manifest: Manifest, settings: BaseModel) -> Sequence[str]:  # noqa: ARG001
+    """What serves."""
+    assert isinstance(settings, AzureSettings)
+    servers: Mapping[str, tuple[str, ...]] = {"uvicorn": ("uvicorn", "httptools"), "granian": ("granian",)}
+    server = servers[settings.server]
+    return (*server, "uvloop") if settings.loop == "uvloop" else server
+
+
+@hookimpl
+def polyfn_provider() -> Provider:
+    """Describe Azure Functions."""
+    return Provider(
+        name="azure",
+        api=1,
+        summary="Azure Functions: a custom handler in a zip, or the native Python model",
+        # The host takes no delay of a retry and no report of a batch's parts, kills without SIGTERM, and
+        # gives CPU after a reply for as long as it likes, which no one promises.
+        capabilities=frozenset(Capability)
+        - {Capability.RETRY_DELAY, Capability.PARTIAL_BATCH, Capability.DEFER, Capability.STOP_HOOKS},
+        platforms=(Platform("amd64", GLIBC),),
+        runtime="polyfn_azure.runtime.start",
+        ships=("polyfn_azure.runtime",),
+        settings=AzureSettings,
+        package=_package,
+        # Of Flex Consumption with the runtime python (learn.microsoft.com/azure/azure-functions).
+        platform_pythons=("3.11", "3.12", "3.13"),
+        several=True,
+        formats=("zip", "native"),
+        platform_formats=frozenset({"native"}),
+        needs=_needs,
+    )
