@@ -362,6 +362,10 @@ class Exchange:
             elif not bodiless and length != len(body):
                 raise ResultError(f"the reply has content-length {length}; its body has {len(body)} bytes")
         self.started = True
+        if reply.stream is None and (extensions := self._scope.get("extensions")) is not None:
+            whole = extensions.get("polyfn.reply")
+            if whole is not None and whole["whole"](reply.status, headers, b"" if bodiless else body):
+                return
         await self._send({"type": "http.response.start", "status": reply.status, "headers": headers})
         if reply.stream is not None and not bodiless:
             await self._send_stream(reply.stream)
