@@ -35,15 +35,20 @@ _IS_KNOWN = _BOOKS.issubset(RequestResponseCycle.__init__.__code__.co_names)
 
 
 class Protocol(HttpToolsProtocol):
-    """`in_head` and `in_body` tell where in a request the parser is; `seen` counts the head's bytes.
+    """`seen` counts the bytes of a head that came in several reads, `read` those of the last read.
 
     `idle` is when the last reply was complete, None while there is a request.
     """
 
-    in_head = in_body = False
-    seen = 0
+    seen = read = 0
     timer: "Any" = None
     idle: float | None = None
+
+    @property
+    def in_head(self) -> bool:
+        """Whether a head has begun and is not whole: uvicorn has a scope for it then, and no method."""
+        scope: Any = self.scope
+        return scope is not None and "method" not in scope
 
     def connection_made(self, transport: "Any") -> None:
         """Bound the time of the first head."""
@@ -56,42 +61,37 @@ class Protocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Count what belongs to a head, and bound the time of one that is not whole."""
+        """Bound the size and the time of a head that is not whole."""
         self.idle = None
-        if not self.in_body:
-            self.seen += len(data)
+        self.read = len(data)
         super().data_received(data)
         if self.in_head:
-            if self.seen > HEAD_LIMIT:
-                self.refuse(b"431 Request Header Fields Too Large")
-            elif self.timer is None:
-                self.timer = self.loop.call_later(HEAD_TIME, self.too_slow)
+            self.part_of_head()
 
-    def on_message_begin(self) -> None:
-        """A head begins."""
-        self.in_head = True
-        super().on_message_begin()
+    def part_of_head(self) -> None:
+        """Bound what is still to come of a head."""
+        if self.transport.is_closing():
+            return
+        # The first read may hold the end of another request as well.
+        self.seen = self.seen + self.read if self.seen else max(self.head_size(), 1)
+        if self.seen > HEAD_LIMIT:
+            self.refuse(b"431 Request Header Fields Too Large")
+        elif self.timer is None:
+            self.timer = self.loop.call_later(HEAD_TIME, self.too_slow)
 
     def on_headers_complete(self) -> None:
         """It is whole: bound its size, and have it served."""
-        self.in_head = False
         if self.timer is not None:
             self.untimed()
-        # What was read at once may hold a body as well.
-        if self.seen > HEAD_LIMIT and self.head_size() > HEAD_LIMIT:
+        # What was read at once may hold a body as well, or the end of another.
+        if self.read + self.seen > HEAD_LIMIT and self.head_size() > HEAD_LIMIT:
             self.refuse(b"431 Request Header Fields Too Large")
             raise ValueError("the request's head is too large")
-        self.in_body = True
+        self.seen = 0
         super().on_headers_complete()
         if _IS_KNOWN:
             # Before the request's task runs, which it does at the loop's next turn.
             self.scope["extensions"] = {"polyfn.reply": {"whole": partial(whole, self.cycle)}}
-
-    def on_message_complete(self) -> None:
-        """The body is over."""
-        self.in_body = False
-        self.seen = 0
-        super().on_message_complete()
 
     def on_response_complete(self) -> None:
         """Begin to be idle, or serve what is waiting."""
