@@ -83,16 +83,9 @@ class Application:
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         """Serve one connection of the ASGI kind that `scope` names."""
-        kind = scope["type"]
-        if kind == "http":
-            await self._http(scope, receive, send)
-        elif kind == "lifespan":
-            await _lifespan(receive, send)
-        elif kind == "websocket":
-            # Before it was accepted: servers answer the handshake with 403.
-            await send({"type": "websocket.close", "code": 1000})
-
-    async def _http(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        if scope["type"] != "http":
+            await _other(scope["type"], receive, send)
+            return
         exchange = Exchange(self, scope, receive, send)
         app = None if self._direct is None else self._direct(scope)
         try:
@@ -109,11 +102,7 @@ class Application:
             return
         current.request.set(context)
         exchange.watch(context, client=app is None)
-        if app is None:
-            await exchange.serve(context, exchange.reply, request, context)
-        else:
-            scope["polyfn"] = {"event": request, "context": context}
-            await exchange.serve(context, app, scope, receive, exchange.pass_on)
+        await exchange.serve(request, context, app)
 
     async def _body(self, request: "Request[Any]", receive: "Receive") -> bytes:
         length = request.headers.get("content-length")
@@ -176,6 +165,14 @@ def _closing(reply: "Reply") -> "Reply":
     return reply
 
 
+async def _other(kind: str, receive: "Receive", send: "Send") -> None:
+    if kind == "lifespan":
+        await _lifespan(receive, send)
+    elif kind == "websocket":
+        # Before it was accepted: servers answer the handshake with 403.
+        await send({"type": "websocket.close", "code": 1000})
+
+
 async def _lifespan(receive: "Receive", send: "Send") -> None:
     """Agree to everything: the process's start and stop hooks are the server's affair."""
     while True:
@@ -225,21 +222,23 @@ class Exchange:
     whether the client has been sent anything.
     """
 
-    __slots__ = (
-        "_among", "_app", "_began", "_client", "_deadline", "_receive", "_scope", "_send", "_task",
-        "_timer", "_watcher", "started", "why",
-    )  # fmt: skip
+    # Of the class: what few exchanges need costs the others nothing.
+    _among: "set[Exchange] | None" = None
+    _timer: "TimerHandle | None" = None
+    _watcher: "Task[None] | None" = None
+    #: How a server takes a whole reply at once, if it does: see `protocol`.
+    _whole: "Callable[..., bool] | None" = None
+    started = False
+    why: "str | None" = None
 
     def __init__(self, app: Application, scope: "Scope", receive: "Receive", send: "Send") -> None:
         self._app = app
         self._scope = scope
         self._receive = receive
         self._send = send
-        self._among: set[Exchange] | None = None
-        self._timer: TimerHandle | None = None
-        self._watcher: Task[None] | None = None
-        self.started = False
-        self.why: str | None = None
+        extensions = scope.get("extensions")
+        if extensions is not None and "polyfn.reply" in extensions:
+            self._whole = extensions["polyfn.reply"]["whole"]
 
     def watch(self, context: "Context", *, client: bool = True) -> None:
         """Have the task cancelled shortly before the deadline, and with `client` when that goes away."""
@@ -279,10 +278,6 @@ class Exchange:
         if self._watcher is not None:
             self._watcher.cancel()
 
-    async def reply(self, request: "Request[Any]", context: "Context") -> None:
-        """Serve and answer."""
-        await self.answer(await self._app._serve(request, context), context)  # noqa: SLF001  same room
-
     async def pass_on(self, message: "MutableMapping[str, Any]") -> None:
         """Send what an application of the user's sends."""
         if message["type"] == "http.response.start":
@@ -291,8 +286,8 @@ class Exchange:
                 message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
         await self._send(message)
 
-    async def serve(self, context: "Context", work: "Callable[..., Awaitable[None]]", *given: "Any") -> None:
-        """Wait for a turn, call `work` with what is given, and then do what was put off until now."""
+    async def serve(self, request: "Request[Any]", context: "Context", app: "Asgi | None") -> None:
+        """Wait for a turn, serve and answer, or have `app` do so, and then do what was put off until now."""
         turn = False
         try:
             if self._app.free > 0:
@@ -300,7 +295,12 @@ class Exchange:
             else:
                 await self._app.turn()
             turn = True
-            await work(*given)
+            if app is None:
+                await self.answer(await self._app._serve(request, context), context)  # noqa: SLF001  same room
+            else:
+                # A copy: middleware changes its scope, and the request is made of what came.
+                scope = dict(self._scope, polyfn={"event": request, "context": context})
+                await app(scope, self._receive, self.pass_on)
         except CancelledError:
             self.unwatch()
             await self._cut_short(context)
@@ -338,19 +338,26 @@ class Exchange:
     async def answer(self, reply: "Reply", context: "Context | None" = None) -> None:
         """Send a reply. What cannot be sent is logged, and a 500 where nothing has been sent yet."""
         try:
-            await self._send_reply(reply)
+            headers, body = self._encoded(reply)
+            self.started = True
+            if reply.stream is not None:
+                await self._send_stream(reply, headers)
+            elif self._whole is None or not self._whole(reply.status, headers, body):
+                await self._send({"type": "http.response.start", "status": reply.status, "headers": headers})
+                await self._send({"type": "http.response.body", "body": body})
         except Exception as error:  # noqa: BLE001  the handler's own, from its generator or its headers
             what = "the reply broke off" if self.started else "the reply cannot be sent"
             logs.report(
                 "ERROR", what, error=error, request_id=context.request_id if context is not None else None
             )
             if not self.started:
-                await self._send_reply(replies.problem(500))
+                await self.answer(replies.problem(500))
         finally:
             if reply.stream is not None:
                 await aclose(reply.stream)
 
-    async def _send_reply(self, reply: "Reply") -> None:
+    def _encoded(self, reply: "Reply") -> "tuple[list[tuple[bytes, bytes]], bytes]":
+        """Return the headers and the body to send. Raises ResultError for what cannot be sent."""
         if not 200 <= reply.status <= 599:
             raise ResultError(f"the reply has status {reply.status}; expected one from 200 to 599")
         body = reply.body
@@ -361,13 +368,12 @@ class Exchange:
                 headers.append((b"content-length", b"%d" % len(body)))
             elif not bodiless and length != len(body):
                 raise ResultError(f"the reply has content-length {length}; its body has {len(body)} bytes")
-        self.started = True
-        await self._send({"type": "http.response.start", "status": reply.status, "headers": headers})
-        if reply.stream is not None and not bodiless:
-            await self._send_stream(reply.stream)
-            body = b""
-        await self._send({"type": "http.response.body", "body": b"" if bodiless else body})
+        return headers, b"" if bodiless else body
 
-    async def _send_stream(self, stream: "Any") -> None:
-        async for piece in stream:
-            await self._send({"type": "http.response.body", "body": piece, "more_body": True})
+    async def _send_stream(self, reply: "Reply", headers: "list[tuple[bytes, bytes]]") -> None:
+        await self._send({"type": "http.response.start", "status": reply.status, "headers": headers})
+        if reply.status not in replies.BODILESS and self._scope["method"] != "HEAD":
+            assert reply.stream is not None
+            async for piece in reply.stream:
+                await self._send({"type": "http.response.body", "body": piece, "more_body": True})
+        await self._send({"type": "http.response.body", "body": b""})

@@ -76,10 +76,8 @@ class ScopeRequest(Request["Any"]):
     __slots__ = ("_scope",)
 
     def __init__(self, scope: "Scope") -> None:
-        # The other slots stay unset, so that whoever touches one comes to __getattr__ first. What is found
-        # then is what came: middleware changes its scope.
-        self._scope = dict(scope)
-        self.native = scope
+        # The other slots stay unset, so that whoever touches one comes to __getattr__ first.
+        self._scope = self.native = scope
         self.method = scope["method"].upper()
         self.raw_path = raw_path(scope)
         self.headers = ScopeHeaders(scope["headers"])
@@ -100,7 +98,8 @@ def raw_path(scope: "Scope") -> str:
         from urllib.parse import quote
 
         return quote(scope["path"])
-    return raw.partition(b"?")[0].decode("latin-1") or "/"
+    text = raw.decode("latin-1")
+    return (text.partition("?")[0] if "?" in text else text) or "/"
 
 
 def _content_type(scope: "Scope") -> str | None:

@@ -62,6 +62,30 @@ def test_a_scope_without_its_raw_path_and_with_a_query_on_it() -> None:
     assert b'"path":"/a"' in exchange(application(), http(raw_path=b"/a?q=1"))[1]["body"]
 
 
+def test_what_middleware_makes_of_the_scope_is_not_what_came() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        request = scope["polyfn"]["event"]
+        scope.update(client=("2.2.2.2", 1), scheme="https", query_string=b"", headers=[(b"host", b"b")])
+        facts = [request.client, request.scheme, request.raw_query, request.host, *request.headers]
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": repr(facts).encode()})
+
+    came = http(client=("1.1.1.1", 1), query_string=b"a", headers=[(b"host", b"a")])
+    sent = exchange(application(direct=lambda _: app), came)
+    assert sent[1]["body"].decode() == repr(["1.1.1.1", "http", "a", "a", ("host", "a")])
+
+
+def test_a_whole_reply_goes_to_the_server_that_takes_it() -> None:
+    taken: list[Any] = []
+    for takes in (True, False):
+        extension = {"whole": lambda *reply, takes=takes: taken.append(reply) or takes}
+        sent = exchange(application(), http(extensions={"polyfn.reply": extension}))
+        assert len(sent) == (0 if takes else 2)
+    body = b'{"path":"/","body":0,"id":"GET"}'
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"32")]
+    assert taken == [(200, headers, body)] * 2
+
+
 def test_a_body_of_http2_needs_no_length() -> None:
     pieces = [
         {"type": "http.request", "body": b"abc", "more_body": True}, {"type": "http.request", "body": b"de"},

@@ -141,17 +141,6 @@ def test_edits_leave_the_scope_alone() -> None:
     assert request.content_type is None
 
 
-def test_what_middleware_makes_of_the_scope_is_not_what_came() -> None:
-    scope: dict[str, Any] = {
-        "method": "GET", "raw_path": b"/", "query_string": b"a", "headers": [(b"host", b"a")],
-        "client": ("1.1.1.1", 1), "scheme": "http",
-    }  # fmt: skip
-    request, whole = ScopeRequest(scope), eager(scope)
-    scope.update(client=("2.2.2.2", 1), scheme="https", query_string=b"", headers=[(b"host", b"b")])
-    names = ("client", "scheme", "raw_query", "host", "headers")
-    assert [getattr(request, name) for name in names] == [getattr(whole, name) for name in names]
-
-
 @pytest.mark.parametrize(
     "made", [ScopeHeaders([]), ScopeRequest({"method": "GET", "path": "/", "headers": []})]
 )

@@ -126,6 +126,7 @@ GUESTS = {
     "binding.py": {"pydantic"},
     "server.py": {"uvloop"},
     "on_uvicorn.py": {"uvicorn"},
+    "protocol.py": {"uvicorn"},
     "on_granian.py": {"granian"},
 }
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from tests.serving.conftest import Served, drained
 
 CODE = """
-from polyfn.runtime import asgi, on_uvicorn
+from polyfn.runtime import asgi, protocol
 asgi.BODY_PAUSE = 0.5
 asgi.BODY_TIME = 2
-on_uvicorn.HEAD_TIME = 1
+protocol.HEAD_TIME = 1
 
 @function(Http("POST", "/echo"))
 async def echo(request: Request):
