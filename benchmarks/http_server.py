@@ -155,17 +155,11 @@ def measure(folder: Path, rounds: int, seconds: int) -> tuple[list[Subject], dic
 
 def polyfns(root: Path) -> list[Subject]:
     """Lay out what a bundle has: the runtime, the code and the server in the site, all compiled."""
-    core = Path(str(importlib.util.find_spec("polyfn").origin)).parent  # type: ignore[union-attr]
-    skip = shutil.ignore_patterns("__pycache__", "toolchain", "testing")
-    shutil.copytree(core, root / "runtime" / "polyfn", ignore=skip)
-    for name in ("uvicorn", "httptools", "click", "h11", "uvloop", "granian"):
-        place = Path(str(importlib.util.find_spec(name).origin)).parent  # type: ignore[union-attr]
-        shutil.copytree(place, root / "site" / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name, word in {"async": "async ", "sync": ""}.items():
         (root / name).mkdir()
         (root / name / "user.py").write_text(FUNCTIONS.format(word=word))
     (root / "start.py").write_text(START.format(root=str(root)))
-    compileall.compile_dir(root, quiet=1, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+    lay_out(root, "polyfn")
     command = [sys.executable, "-I", "-S", "-X", "utf8", root / "start.py", "PORT"]
     return [
         Subject(name, [*command, kind, json.dumps(settings)], root)
@@ -177,6 +171,16 @@ def polyfns(root: Path) -> list[Subject]:
             ("polyfn, async, granian", "async", {"server": "granian"}),
         )
     ]
+
+
+def lay_out(root: Path, *packages: str) -> None:
+    """Put the packages into `root/runtime` and the servers into `root/site`, and compile it all."""
+    skip = shutil.ignore_patterns("__pycache__", "toolchain", "testing")
+    servers = ("uvicorn", "httptools", "click", "h11", "uvloop", "granian")
+    for name in (*packages, *servers):
+        place = Path(str(importlib.util.find_spec(name).origin)).parent  # type: ignore[union-attr]
+        shutil.copytree(place, root / ("site" if name in servers else "runtime") / name, ignore=skip)
+    compileall.compile_dir(root, quiet=1, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
 
 
 def uvicorns(root: Path) -> list[Subject]:
@@ -261,9 +265,13 @@ def first_answer(port: int, process: subprocess.Popen[bytes]) -> None:
     sys.exit(f"{process.args} did not answer in 30 s")
 
 
-def load(port: int, seconds: int) -> dict[str, float]:
+def load(port: int, seconds: int, path: str = "/", script: Path | None = None) -> dict[str, float]:
     command = ["taskset", "-c", str(CLIENT_CPU), "wrk", "-t1", "-c32", f"-d{seconds}s", "--latency"]
-    done = subprocess.run([*command, f"http://127.0.0.1:{port}/"], capture_output=True, text=True, check=True)
+    if script is not None:
+        command += ["-s", str(script)]
+    done = subprocess.run(
+        [*command, f"http://127.0.0.1:{port}{path}"], capture_output=True, text=True, check=True
+    )
     if "Non-2xx" in done.stdout or "Socket errors" in done.stdout:
         sys.exit(f"errors under load:\n{done.stdout}")
     units = {"us": 0.001, "ms": 1.0, "s": 1000.0}
