@@ -3,12 +3,12 @@
 It knows requests and replies, deadlines and disconnects, and nothing of platforms and triggers.
 """
 
-from asyncio import CancelledError, current_task, get_running_loop, timeout_at
+from asyncio import CancelledError, current_task, get_running_loop
 from collections import deque
 from time import time
 
 from polyfn.errors import ResultError
-from polyfn.runtime import aio, current, logs, replies
+from polyfn.runtime import aio, body, current, logs, patience, replies
 from polyfn.runtime.incoming import ScopeRequest, has_body
 from polyfn.runtime.serving import aclose, run_deferred
 from polyfn.runtime.wire import encode
@@ -31,19 +31,6 @@ if TYPE_CHECKING:
 
 #: The largest body that is read, in bytes.
 BODY_LIMIT = 32 * 1024 * 1024
-#: Seconds that a client may pause within a body, and that the whole of one may take.
-BODY_PAUSE = 20.0
-BODY_TIME = 300.0
-#: Most requests are served before this many seconds are over; only then is the client watched.
-PATIENCE = 0.05
-
-
-class Refused(Exception):  # noqa: N818  it is an answer
-    """The request is answered without being served."""
-
-    def __init__(self, reply: "Reply") -> None:
-        super().__init__()
-        self.reply = reply
 
 
 class Application:
@@ -56,7 +43,7 @@ class Application:
     """
 
     __slots__ = (
-        "_body_limit", "_direct", "_make_context", "_serve", "_waiting", "closing", "free", "patience",
+        "_body_limit", "_direct", "_make_context", "_serve", "_waiting", "closing", "free",
     )  # fmt: skip
 
     def __init__(
@@ -73,7 +60,6 @@ class Application:
         self._make_context = make_context
         self._body_limit = body_limit
         self._waiting: deque[Future[None]] = deque()
-        self.patience = Patience()
         self.closing = False
         self.limit(concurrency)
 
@@ -91,9 +77,10 @@ class Application:
         try:
             request = ScopeRequest(scope)
             if app is None and has_body(scope):
-                request._raw = await self._body(request, receive)  # noqa: SLF001  same room
+                length = request.headers.get("content-length")
+                request._raw = await body.read(receive, length, self._body_limit)  # noqa: SLF001  same room
             context = self._make_context(request)
-        except Refused as refused:
+        except body.Refused as refused:
             await exchange.answer(refused.reply)
             return
         except Exception as error:  # noqa: BLE001  a defect here is no reason to tell the client of it
@@ -103,12 +90,6 @@ class Application:
         current.request.set(context)
         exchange.watch(context, client=app is None)
         await exchange.serve(request, context, app)
-
-    async def _body(self, request: "Request[Any]", receive: "Receive") -> bytes:
-        length = request.headers.get("content-length")
-        if length is not None and int(length) > self._body_limit:
-            raise Refused(_too_large(self._body_limit))
-        return await _read(receive, self._body_limit)
 
     async def turn(self) -> None:
         """Wait until another request may be served, where none is `free`. `done` must follow."""
@@ -131,40 +112,6 @@ class Application:
         self.free += 1
 
 
-async def _read(receive: "Receive", limit: int) -> bytes:
-    """Read the body. Raises Refused for one that is too large, too slow or not whole."""
-    pieces: list[bytes] = []
-    size = 0
-    now = get_running_loop().time
-    end = now() + BODY_TIME
-    try:
-        async with timeout_at(now() + BODY_PAUSE) as pause:
-            while True:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    # Nobody may be left to hear it, unless it was the server that broke the body off.
-                    raise Refused(_closing(replies.problem(400, "the request's body broke off")))
-                pieces.append(message.get("body", b""))
-                size += len(pieces[-1])
-                if size > limit:
-                    raise Refused(_too_large(limit))
-                if not message.get("more_body", False):
-                    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-                pause.reschedule(min(now() + BODY_PAUSE, end))
-    except TimeoutError:
-        raise Refused(_closing(replies.problem(408, "the request's body did not arrive in time"))) from None
-
-
-def _too_large(limit: int) -> "Reply":
-    return _closing(replies.problem(413, f"the request's body is larger than {limit} bytes"))
-
-
-def _closing(reply: "Reply") -> "Reply":
-    # What is left of the body is not read, so that the connection is of no more use.
-    reply.headers.add("connection", "close")
-    return reply
-
-
 async def _other(kind: str, receive: "Receive", send: "Send") -> None:
     if kind == "lifespan":
         await _lifespan(receive, send)
@@ -182,37 +129,6 @@ async def _lifespan(receive: "Receive", send: "Send") -> None:
         elif message["type"] == "lifespan.shutdown":
             await send({"type": "lifespan.shutdown.complete"})
             return
-
-
-class Patience:
-    """Tells of exchanges that take their time, with one timer for all of them.
-
-    A timer for each would cost every request as much as its routing, for the sake of the few that
-    are still served after PATIENCE.
-    """
-
-    __slots__ = ("_old", "_timer", "_young")
-
-    def __init__(self) -> None:
-        self._young: set[Exchange] = set()
-        self._old: set[Exchange] = set()
-        self._timer: TimerHandle | None = None
-
-    def add(self, exchange: "Exchange") -> "set[Exchange]":
-        """Have `exchange.look` called once PATIENCE, or twice that, is over.
-
-        Return the set that it is to be discarded from if it ends before.
-        """
-        self._young.add(exchange)
-        if self._timer is None:
-            self._timer = get_running_loop().call_later(PATIENCE, self._tick)
-        return self._young
-
-    def _tick(self) -> None:
-        slow, self._old, self._young = self._old, self._young, set()
-        self._timer = get_running_loop().call_later(PATIENCE, self._tick) if self._old else None
-        for exchange in slow:
-            exchange.look()
 
 
 class Exchange:
@@ -246,10 +162,10 @@ class Exchange:
         self._task: Any = current_task()
         self._began = time()
         self._deadline = context.deadline
-        if self._deadline is not None and self._deadline - self._began < 10 * PATIENCE:
+        if self._deadline is not None and self._deadline - self._began < 10 * patience.PATIENCE:
             self.look()
         else:
-            self._among = self._app.patience.add(self)
+            self._among = patience.of(get_running_loop()).add(self)
 
     def look(self) -> None:
         """Begin to watch in earnest, once."""
@@ -329,7 +245,7 @@ class Exchange:
             reply = replies.from_error(error)
             replies.report(error, reply, context)
         else:
-            reply = _closing(replies.problem(503))
+            reply = body.closing(replies.problem(503))
             logs.report("WARNING", "cut short: the process is about to end", request_id=context.request_id)
         # Of a stream that has begun, its missing end tells the client.
         if not self.started:
@@ -338,13 +254,13 @@ class Exchange:
     async def answer(self, reply: "Reply", context: "Context | None" = None) -> None:
         """Send a reply. What cannot be sent is logged, and a 500 where nothing has been sent yet."""
         try:
-            headers, body = self._encoded(reply)
+            headers, content = self._encoded(reply)
             self.started = True
             if reply.stream is not None:
                 await self._send_stream(reply, headers)
-            elif self._whole is None or not self._whole(reply.status, headers, body):
+            elif self._whole is None or not self._whole(reply.status, headers, content):
                 await self._send({"type": "http.response.start", "status": reply.status, "headers": headers})
-                await self._send({"type": "http.response.body", "body": body})
+                await self._send({"type": "http.response.body", "body": content})
         except Exception as error:  # noqa: BLE001  the handler's own, from its generator or its headers
             what = "the reply broke off" if self.started else "the reply cannot be sent"
             logs.report(
@@ -360,15 +276,15 @@ class Exchange:
         """Return the headers and the body to send. Raises ResultError for what cannot be sent."""
         if not 200 <= reply.status <= 599:
             raise ResultError(f"the reply has status {reply.status}; expected one from 200 to 599")
-        body = reply.body
+        content = reply.body
         headers, length = encode(reply.headers, closing=self._app.closing)
         bodiless = reply.status in replies.BODILESS or self._scope["method"] == "HEAD"
         if reply.stream is None:
             if length is None and reply.status not in (204, 304):
-                headers.append((b"content-length", b"%d" % len(body)))
-            elif not bodiless and length != len(body):
-                raise ResultError(f"the reply has content-length {length}; its body has {len(body)} bytes")
-        return headers, b"" if bodiless else body
+                headers.append((b"content-length", b"%d" % len(content)))
+            elif not bodiless and length != len(content):
+                raise ResultError(f"the reply has content-length {length}; its body has {len(content)} bytes")
+        return headers, b"" if bodiless else content
 
     async def _send_stream(self, reply: "Reply", headers: "list[tuple[bytes, bytes]]") -> None:
         await self._send({"type": "http.response.start", "status": reply.status, "headers": headers})

@@ -1,6 +1,6 @@
 """Delivering messages to an async handler from a running loop: the sibling of `delivery`."""
 
-from asyncio import CancelledError, Semaphore, TaskGroup, current_task, timeout
+from asyncio import CancelledError, Semaphore, TaskGroup, current_task, get_running_loop
 
 from polyfn.errors import DeadlineError
 from polyfn.runtime import aio
@@ -13,6 +13,7 @@ from polyfn.runtime.delivery import (
     settle,
     settle_all,
 )
+from polyfn.runtime.patience import Limit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -95,15 +96,16 @@ async def _as_tasks(
 
 async def _call(invoker: "Invoker", event: "Event[Any]", context: "Context", whole: "Context") -> None:
     """Call and await to the end, at most until shortly before the deadline. Raises DeadlineError."""
-    seconds = None
+    seconds = when = None
     if whole.deadline is not None and whole.deadline != float("inf"):
         seconds = aio.budget(whole.deadline) * (1 - AHEAD)
-    scope = timeout(seconds)
+        when = get_running_loop().time() + seconds
+    limit = Limit(when)
     try:
-        async with scope:
+        with limit:
             await _awaited(invoker.begin(event, context))
     except TimeoutError:
-        if not scope.expired():
+        if not limit.expired:
             raise
         raise aio.too_long(seconds or 0.0) from None
     except CancelledError as error:

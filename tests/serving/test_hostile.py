@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from tests.serving.conftest import Served, drained
 
 CODE = """
-from polyfn.runtime import asgi, protocol
-asgi.BODY_PAUSE = 0.5
-asgi.BODY_TIME = 2
+from polyfn.runtime import body, protocol
+body.BODY_PAUSE = 0.5
+body.BODY_TIME = 2
 protocol.HEAD_TIME = 1
 
 @function(Http("POST", "/echo"))
