@@ -74,3 +74,11 @@ def log(monkeypatch):
     lines = []
     monkeypatch.setattr(logs, "sink", lambda *line: lines.append(line))
     return lines
+
+
+@pytest.fixture(scope="session")
+def quiet():
+    """No log lines, for tests of many examples."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(logs, "sink", lambda *line: None)
+        yield
