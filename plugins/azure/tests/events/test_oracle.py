@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from polyfn import Events, Queue, Schedule, Storage, Topic
 from polyfn_azure.samples.encoding import nested
 
-
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 
 

@@ -147,6 +147,11 @@ class TestForgery:
     def test_white_space_around_it(self, one, azure, space):
         assert one(azure.nest(f'{space}{{"Id":"x"}}{space}'), Id='"x"').id is None
 
+    @pytest.mark.parametrize("text", ['{"id":"x"}', ' {"ID":1} '])
+    def test_nor_of_a_text_that_somebody_did_not_nest(self, one, text):
+        message = one(text, Id='"x"')
+        assert (message.id, message.raw) == (None, text.encode())
+
     def test_bytes_replace_nothing(self, one):
         told = base64.b64encode(b'{"Id":"mine","DequeueCount":1}').decode()
         message = one(told)

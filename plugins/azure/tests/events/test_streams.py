@@ -32,7 +32,7 @@ FACTS = {
     "OffsetString": "geo:3696",
     "SequenceNumber": 47,
     "EnqueuedTimeUtc": "2020-07-14T01:27:55.627Z",
-    "Properties": {"colour": "red", "PartitionId": "forged"},
+    "Properties": {"colour": "red", "PartitionId": "forged", "iothub-connection-device-id": "forged"},
     "SystemProperties": {
         "iothub-connection-device-id": "d7",
         "content-type": "text/plain",
