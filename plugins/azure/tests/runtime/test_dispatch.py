@@ -4,6 +4,8 @@ import asyncio
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import polyfn
 from polyfn.context import Context
@@ -12,11 +14,17 @@ from polyfn.functions import Declaration
 from polyfn.http import Headers, HTTPError, Request, Response
 from polyfn.invoke import Invoker
 from polyfn.runtime import logs, threads
-from polyfn.triggers import Call, Http, Queue, Schedule, Storage, Trigger
+from polyfn.triggers import Call, Events, Http, Queue, Schedule, Storage, Stream, Topic, Trigger
 from polyfn_azure.runtime.dispatch import dispatcher
 from polyfn_azure.runtime.native import Native
 from polyfn_azure.runtime.transport import INVOCATION_ID, MARK
 
+#: What envelopes are known to hold.
+NAMES = st.sampled_from(
+    "message messages timer blob event req Url Method Headers Query Body sys Id DequeueCount PopReceipt LockToken "
+    "DeliveryCount MessageId MessageIdArray OffsetArray Uri PartitionContext RetryContext RetryCount IsPastDue "
+    "Schedule Source Content specversion type source id data eventType subject topic Properties".split()
+)
 AUDIT = {"outputs": [{"name": "audit", "type": "queue"}]}
 TIMER = {"Schedule": {"AdjustForDST": True}, "ScheduleStatus": None, "IsPastDue": False}
 
@@ -258,3 +266,46 @@ def test_a_trigger_that_azure_does_not_have():
 
     with pytest.raises(UnsupportedError, match="that Azure Functions does not deliver"):
         new_serve({"f": (Mail(), lambda: None)})
+
+
+def nothing(event):
+    """Takes whatever comes."""
+
+
+TRIGGERS = [
+    Queue("q"), Topic("t"), Stream("s"), Stream("db/c"), Schedule("* * * * *"), Storage("b"),
+    Storage("b", on="any"), Events(), Http(), Call(),
+]  # fmt: skip
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text()
+    | st.sampled_from(('"x"', "[]", '["YQ=="]', "YQ==", "5")),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(NAMES | st.text(max_size=5), inner, max_size=4)
+    ),
+    max_leaves=10,
+)
+OBJECTS = st.dictionaries(NAMES, VALUES, max_size=3)
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"queue": "servicebus", "topic": "eventgrid", "stream": "cosmosdb"}], ids=str
+)
+@given(data=OBJECTS | st.just({"message": TIMER}), metadata=OBJECTS)
+def test_no_envelope_breaks_the_process(settings, data, metadata):
+    """Whatever the host sends, the answer is a success, a refusal or a failure, and no exception."""
+    functions = {f"f{index}": (trigger, nothing) for index, trigger in enumerate(TRIGGERS)}
+    serve = new_serve(functions, transport="envelope", **settings)
+    silent = logs.sink
+    logs.sink = lambda *_: None
+    try:
+        for name in functions:
+            told = {"Data": data, "Metadata": metadata}
+            reply = serve(request_of(f"/{name}", told, **{INVOCATION_ID: "5c1a"}))
+            assert reply.status in (200, 400, 500)
+            assert reply.headers["content-type"].startswith("application/")
+            json.loads(reply.body)
+    finally:
+        logs.sink = silent

@@ -22,7 +22,7 @@ import sys
 sys.path[:0] = {roots!r}
 before = set(sys.modules)
 import polyfn
-from polyfn_azure.runtime import start, dispatch, logs
+from polyfn_azure.runtime import start, dispatch, enveloped, logs
 from polyfn_azure.runtime.context import maker
 from polyfn.http import Headers, Request
 from polyfn.invoke import Invoker
@@ -38,7 +38,7 @@ invokers = [Invoker(one) for one in declared.values()]
 dispatch.dispatcher(invokers, settings)
 from polyfn_azure.runtime.answers import reply_of
 from polyfn_azure.runtime.envelope import read
-function = dispatch.Function(invokers[0], settings)
+function = enveloped.Function(invokers[0], settings)
 body = {body!r}
 request = Request(method="POST", raw_path="/f", headers=Headers({{"traceparent": "x"}}), body=body)
 context = maker("f", settings)(request)
