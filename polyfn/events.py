@@ -54,8 +54,8 @@ class Event(_Generic[T]):
     """
 
     __slots__ = (
-        "_data", "_payload", "_raw", "_time", "attempt", "attributes", "binder", "content_type",
-        "id", "native", "source", "subject", "type",
+        "_data", "_native", "_payload", "_raw", "_time", "attempt", "attributes", "binder", "content_type",
+        "id", "source", "subject", "type",
     )  # fmt: skip
 
     id: str | None
@@ -65,7 +65,6 @@ class Event(_Generic[T]):
     content_type: str | None
     attributes: "Mapping[str, Any]"
     attempt: int | None
-    native: "Any"
     binder: "Callable[[Event[Any]], Any] | None"
 
     def __init__(
@@ -95,8 +94,19 @@ class Event(_Generic[T]):
         self.content_type = content_type
         self.attributes = {} if attributes is None else attributes
         self.attempt = attempt
-        self.native = native
+        self._native = native
         self.binder = None
+
+    @property
+    def native(self) -> "Any":
+        """The vendor's own object. A provider may pass a callable that makes it on first use."""
+        if callable(self._native):
+            self._native = self._native()
+        return self._native
+
+    @native.setter
+    def native(self, native: "Any") -> None:
+        self._native = native
 
     @property
     def raw(self) -> bytes:

@@ -77,7 +77,7 @@ class ScopeRequest(Request["Any"]):
 
     def __init__(self, scope: "Scope") -> None:
         # The other slots stay unset, so that whoever touches one comes to __getattr__ first.
-        self._scope = self.native = scope
+        self._scope = self._native = scope
         self.method = scope["method"].upper()
         self.raw_path = raw_path(scope)
         self.headers = ScopeHeaders(scope["headers"])

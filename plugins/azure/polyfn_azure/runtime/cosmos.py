@@ -33,19 +33,13 @@ def documents(facts: "Facts", declaration: "Declaration") -> "list[Message[Any]]
         told = None
     if not isinstance(told, list) or not all(isinstance(item, dict) for item in told):
         raise EnvelopeError("the change feed's documents are no JSON array of objects")
-    native = facts.native()
     return [
-        _message(item, part, facts, declaration, native)
-        for item, part in zip(told, elements(text), strict=True)
+        _message(item, part, facts, declaration) for item, part in zip(told, elements(text), strict=True)
     ]
 
 
 def _message(
-    told: "dict[str, Any]",
-    part: str,
-    facts: "Facts",
-    declaration: "Declaration",
-    native: "dict[str, Any]",
+    told: "dict[str, Any]", part: str, facts: "Facts", declaration: "Declaration"
 ) -> "Message[Any]":
     trigger: Any = declaration.trigger
     name = told.get("id")
@@ -59,7 +53,7 @@ def _message(
         attempt=facts.retries(),
         sequence=whole(told.get("_lsn")),
         origin=trigger.name,
-        native=native,
+        native=facts.native,
     )
 
 

@@ -31,7 +31,7 @@ def decode(
         raise mismatch(facts, declaration, TAKES)
     from polyfn_azure.runtime import eventgrid
 
-    event: Event[Any] = Event(native=facts.native(), **eventgrid.read(told, "Data.event"))
+    event: Event[Any] = Event(native=facts.native, **eventgrid.read(told, "Data.event"))
     trigger: Any = declaration.trigger
     if trigger.type not in (None, event.type) or trigger.source not in (None, event.source):
         raise TriggerMismatchError(

@@ -27,34 +27,55 @@ _NO_TIME = ("0001-01-01", "9999-12-31")
 
 
 class Facts:
-    """The metadata of one invocation, out of its nesting.
+    """The metadata of one invocation, of which nothing is taken out of its nesting that nobody asks for.
 
-    `genuine` is what no message can have written, `promoted` what this one may have. `payload` is the
-    message decoded, where telling them apart took decoding it. `invocation` and `value` are what they
-    were read from.
+    `payload` is the message decoded, where telling what it may have forged took decoding it. `invocation`
+    and `value` are what they were read from.
     """
 
-    __slots__ = ("genuine", "invocation", "payload", "promoted", "shown", "value")
+    __slots__ = ("_forged", "_shown", "invocation", "payload", "value")
 
     def __init__(self, invocation: "Invocation", value: "Value") -> None:
         self.invocation = invocation
         self.value = value
-        self.shown: dict[str, Any] | None = None
-        names, self.payload = promoted_names(value)
-        self.genuine: dict[str, Any] = {}
-        self.promoted: dict[str, Any] = {}
-        for name, told in invocation.metadata.items():
-            forged = names is None or (names and fold(name) in names)
-            (self.promoted if forged else self.genuine)[name] = unnest(told)
+        self._shown: dict[str, Any] | None = None
+        self._forged, self.payload = promoted_names(value)
+
+    def _is_genuine(self, name: str) -> bool:
+        """Whether no message can have written the fact of this name."""
+        forged = self._forged
+        return forged is not None and not (forged and fold(name) in forged)
+
+    def has(self, name: str) -> bool:
+        """Whether the host has told this."""
+        return name in self.invocation.metadata and self._is_genuine(name)
+
+    def fact(self, name: str) -> "Any":
+        """What the host has told of this name, or None."""
+        told = self.invocation.metadata.get(name)
+        return None if told is None or not self._is_genuine(name) else unnest(told)
+
+    @property
+    def genuine(self) -> "dict[str, Any]":
+        """All that no message can have written."""
+        return {
+            name: unnest(told) for name, told in self.invocation.metadata.items() if self._is_genuine(name)
+        }
+
+    @property
+    def promoted(self) -> "dict[str, Any]":
+        """All that this message may have written."""
+        told = self.invocation.metadata.items()
+        return {name: unnest(one) for name, one in told if not self._is_genuine(name)}
 
     def text(self, name: str) -> str | None:
         """A fact that is text and not empty, or None."""
-        told = self.genuine.get(name)
+        told = self.fact(name)
         return told if isinstance(told, str) and told else None
 
     def number(self, name: str) -> int | None:
         """A fact that is a whole number, or None."""
-        return whole(self.genuine.get(name))
+        return whole(self.fact(name))
 
     def time(self, *names: str) -> str | None:
         """The first of these facts that is a time, or None."""
@@ -66,12 +87,12 @@ class Facts:
 
     def mapping(self, name: str) -> "dict[str, Any]":
         """A fact that is an object, or an empty one."""
-        told = self.genuine.get(name)
+        told = self.fact(name)
         return told if isinstance(told, dict) else {}
 
     def column(self, name: str, count: int) -> "list[Any]":
         """What is told of each of `count` messages: Nones where it is not told of exactly so many."""
-        told = self.genuine.get(name)
+        told = self.fact(name)
         return told if isinstance(told, list) and len(told) == count else [None] * count
 
     def retries(self) -> int | None:
@@ -81,10 +102,10 @@ class Facts:
 
     def native(self) -> "dict[str, Any]":
         """The envelope out of its nesting: `Data`, `Metadata`, and `Promoted`, which nobody vouches for."""
-        if self.shown is None:
+        if self._shown is None:
             data = {name: unnest(told) for name, told in self.invocation.data.items()}
-            self.shown = {"Data": data, "Metadata": self.genuine, "Promoted": self.promoted}
-        return self.shown
+            self._shown = {"Data": data, "Metadata": self.genuine, "Promoted": self.promoted}
+        return self._shown
 
     def bodies(self) -> list[bytes]:
         """The bodies of many messages, which come as an array of Base64. Raises EnvelopeError."""
@@ -94,7 +115,7 @@ class Facts:
     def many(self, single: str) -> bool:
         """Whether an array of messages came; `single` is a fact that is told of one alone."""
         value = self.value
-        return value.kind == JSON and value.value.lstrip()[:1] == "[" and single not in self.genuine
+        return value.kind == JSON and value.value.lstrip()[:1] == "[" and not self.has(single)
 
 
 def promoted_names(value: "Value") -> "tuple[AbstractSet[str] | None, Any]":

@@ -41,13 +41,13 @@ def decode(
 
 def _message(facts: "Facts", declaration: "Declaration") -> "Message[Any]":
     trigger: Any = declaration.trigger
-    attributes = {name: facts.genuine[name] for name in _ATTRIBUTES if name in facts.genuine}
+    attributes = {name: facts.fact(name) for name in _ATTRIBUTES if facts.has(name)}
     return Message(
         id=facts.text("Id"),
         time=facts.time("InsertionTime"),
         attributes=attributes,
         attempt=facts.number("DequeueCount"),
         origin=trigger.name,
-        native=facts.native(),
+        native=facts.native,
         **payload_of(facts.value, facts),
     )

@@ -40,7 +40,7 @@ def decode(
         time=_due(known, facts),
         attributes=_attributes(told, known),
         attempt=facts.retries(),
-        native=facts.native(),
+        native=facts.native,
     )
 
 

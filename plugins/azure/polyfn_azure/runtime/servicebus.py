@@ -36,7 +36,7 @@ def messages(facts: "Facts", declaration: "Declaration") -> "list[Message[Any]]"
     if value.kind == OBJECT:
         raise mismatch(facts, declaration, TAKES)
     if not facts.many("MessageId"):
-        told = {name: facts.genuine.get(name) for name in _NAMES}
+        told = {name: facts.fact(name) for name in _NAMES}
         return [_message(told, facts, declaration, payload_of(value, facts))]
     bodies = facts.bodies()
     columns = {name: facts.column(f"{name}Array", len(bodies)) for name in _NAMES}
@@ -62,7 +62,7 @@ def _message(
         key=_text(told["SessionId"]) or _text(told["PartitionKey"]),
         sequence=whole(told["SequenceNumber"]),
         origin=trigger.name,
-        native=facts.native(),
+        native=facts.native,
         **payload,
     )
 

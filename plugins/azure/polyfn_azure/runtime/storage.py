@@ -71,7 +71,7 @@ def _triggered(facts: "Facts", declaration: "Declaration") -> "ObjectChange[Any]
         # What the blob's writer set.
         attributes=facts.mapping("Metadata"),
         attempt=facts.retries(),
-        native=facts.native(),
+        native=facts.native,
         raw=b"" if deferred else facts.value.raw,
     )
 
@@ -142,7 +142,7 @@ def _change(
         size=None if change == "deleted" else _size(data.get("contentLength")),
         etag=_text(data.get("eTag")),
         version=_text(version),
-        native=facts.native(),
+        native=facts.native,
         **told,
     )
 

@@ -52,7 +52,7 @@ def _events(facts: "Facts", declaration: "Declaration") -> "list[Message[Any]]":
             _message({name: columns[name][at] for name in _NAMES}, facts, declaration, {"raw": body})
             for at, body in enumerate(bodies)
         ]
-    told = {name: facts.genuine.get(name) for name in _NAMES}
+    told = {name: facts.fact(name) for name in _NAMES}
     return [_message(told, facts, declaration, payload_of(value, facts))]
 
 
@@ -73,7 +73,7 @@ def _message(
         key=_text(told["PartitionKey"]),
         sequence=sequence,
         origin=trigger.name,
-        native=facts.native(),
+        native=facts.native,
         **payload,
     )
 

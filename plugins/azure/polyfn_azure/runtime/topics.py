@@ -43,4 +43,4 @@ def _published(told: "dict[str, Any]", facts: "Facts", declaration: "Declaration
 
     trigger: Any = declaration.trigger
     read = eventgrid.read(told, "Data.message")
-    return Message(origin=trigger.name, native=facts.native(), **read)
+    return Message(origin=trigger.name, native=facts.native, **read)

@@ -71,7 +71,7 @@ def form_of(facts: Facts) -> str | None:
     if value.kind == OBJECT:
         return form_of_object(value.value)
     for form, names in _FACTS:
-        if any(name in facts.genuine for name in names):
+        if any(facts.has(name) for name in names):
             return form
     return None
 
