@@ -33,14 +33,10 @@ def documents(facts: "Facts", declaration: "Declaration") -> "list[Message[Any]]
         told = None
     if not isinstance(told, list) or not all(isinstance(item, dict) for item in told):
         raise EnvelopeError("the change feed's documents are no JSON array of objects")
-    return [
-        _message(item, part, facts, declaration) for item, part in zip(told, elements(text), strict=True)
-    ]
+    return [_message(item, part, facts, declaration) for item, part in zip(told, elements(text), strict=True)]
 
 
-def _message(
-    told: "dict[str, Any]", part: str, facts: "Facts", declaration: "Declaration"
-) -> "Message[Any]":
+def _message(told: "dict[str, Any]", part: str, facts: "Facts", declaration: "Declaration") -> "Message[Any]":
     trigger: Any = declaration.trigger
     name = told.get("id")
     return Message(
