@@ -37,7 +37,25 @@ else:
 UNSET: "Any" = object()
 
 
-class Event(_Generic[T]):
+class _Native:
+    """What has the vendor's own object."""
+
+    __slots__ = ("_native",)
+    _native: "Any"
+
+    @property
+    def native(self) -> "Any":
+        """The vendor's own object. A provider may pass a callable that makes it on first use."""
+        if callable(self._native):
+            self._native = self._native()
+        return self._native
+
+    @native.setter
+    def native(self, native: "Any") -> None:
+        self._native = native
+
+
+class Event(_Native, _Generic[T]):
     """Something that happened, with the CloudEvents attributes that the platform told.
 
     | attribute | content |
@@ -54,7 +72,7 @@ class Event(_Generic[T]):
     """
 
     __slots__ = (
-        "_data", "_native", "_payload", "_raw", "_time", "attempt", "attributes", "binder", "content_type",
+        "_data", "_payload", "_raw", "_time", "attempt", "attributes", "binder", "content_type",
         "id", "source", "subject", "type",
     )  # fmt: skip
 
@@ -96,17 +114,6 @@ class Event(_Generic[T]):
         self.attempt = attempt
         self._native = native
         self.binder = None
-
-    @property
-    def native(self) -> "Any":
-        """The vendor's own object. A provider may pass a callable that makes it on first use."""
-        if callable(self._native):
-            self._native = self._native()
-        return self._native
-
-    @native.setter
-    def native(self, native: "Any") -> None:
-        self._native = native
 
     @property
     def raw(self) -> bytes:
@@ -235,14 +242,14 @@ class Message(Event[T]):
         return True
 
 
-class Batch(_Generic[T]):
+class Batch(_Native, _Generic[T]):
     """Every message of one delivery, in the platform's order; `native` is the vendor's envelope."""
 
-    __slots__ = ("messages", "native")
+    __slots__ = ("messages",)
 
     def __init__(self, messages: "list[Message[T]]", *, native: "Any" = None) -> None:
         self.messages = messages
-        self.native = native
+        self._native = native
 
     def __iter__(self) -> "Iterator[Message[T]]":
         return iter(self.messages)

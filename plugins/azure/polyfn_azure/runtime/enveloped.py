@@ -125,7 +125,9 @@ async def _deliver(
 ) -> "list[BaseException | None]":
     from polyfn.runtime.serving import deliver
 
-    native = messages[0].native if len(messages) == 1 else invocation
+    def native() -> "Any":
+        return messages[0].native if len(messages) == 1 else invocation
+
     try:
         return [message.error for message in await deliver(invoker, messages, context, native=native)]
     except (SystemExit, KeyboardInterrupt) as ended:

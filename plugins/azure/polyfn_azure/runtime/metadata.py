@@ -140,7 +140,7 @@ def _is_braced(text: str) -> bool:
 
 def fold(name: str) -> str:
     """A name without its case: what .NET takes for one name is one here, and little more."""
-    return name.upper().casefold()
+    return name.lower() if name.isascii() else name.upper().casefold()
 
 
 def whole(told: "Any") -> int | None:
