@@ -34,8 +34,8 @@ def reply_of(
 ) -> Reply:
     """Return the answer for the failures of one invocation: with its outputs if there is none.
 
-    One message that fails fails the invocation, for the host knows no part of a batch. A payload that does not
-    fit is given up with `drop_misfits`.
+    One message that fails fails the invocation, for the host knows no part of a batch. A payload that does
+    not fit is given up with `drop_misfits`.
     """
     kept = [error for error in failed if not (drop_misfits and isinstance(error, PayloadError))]
     if len(kept) < len(failed):

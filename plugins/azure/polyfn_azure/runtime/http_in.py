@@ -31,9 +31,7 @@ _PATH = _UNRESERVED + b"/:@!$&'()*+,;=%"
 _QUERY = _PATH + b"?"
 
 
-def request_of(
-    invocation: "Invocation", strip: "Callable[[str], tuple[str, str] | None]"
-) -> "Request[Any]":
+def request_of(invocation: "Invocation", strip: "Callable[[str], tuple[str, str] | None]") -> "Request[Any]":
     """Decode the request of an envelope; `strip` takes the route prefix off. Raises EnvelopeError."""
     told = invocation.value(NAME)
     if not isinstance(told, dict):

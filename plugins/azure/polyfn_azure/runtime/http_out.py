@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 NAME = "res"
 #: The way out for what this cannot carry.
 PROXIED = (
-    'let HTTP be proxied: transport = "proxy" (which needs a host from 4.1041 on), and send what the function\'s '
-    "outputs would with the service's SDK"
+    'let HTTP be proxied: transport = "proxy" (which needs a host from 4.1041 on), and send what the '
+    "function's outputs would with the service's SDK"
 )
 
 #: These describe the connection to the client or the length of a body that the host writes itself.

@@ -17,7 +17,6 @@ from polyfn_azure.runtime.native import variable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Buffer
     from typing import Any, TextIO
 
 LEVELS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40, "CRITICAL": 50}
@@ -72,7 +71,7 @@ class Output(io.RawIOBase):
 
         return isatty(1)
 
-    def write(self, data: "Buffer") -> int:
+    def write(self, data: "Any") -> int:
         """Write all of it."""
         view = bytes(data)
         if view:
@@ -81,7 +80,7 @@ class Output(io.RawIOBase):
 
 
 def _put(data: bytes, *, closed: bool) -> None:
-    """Write to descriptor 1, with `closed` from the beginning of a line on. A reader that left is no error."""
+    """Write to descriptor 1, with `closed` from the beginning of a line on."""
     global _open
     try:
         with _whole:
@@ -91,7 +90,7 @@ def _put(data: bytes, *, closed: bool) -> None:
             while data:
                 data = data[write(1, data) :]
     except OSError:
-        pass  # an invocation must not fail for a log line
+        pass  # its reader went away: an invocation must not fail for that
 
 
 def flush() -> None:

@@ -29,7 +29,7 @@ class Native:
     | `invocation` | the envelope, `data` and `metadata` as they came; None for HTTP that was passed on |
     | `outputs` | output bindings by name: `outputs["audit"] = b"..."` |
     | `identities` | who called, as the host knows it, of HTTP in the envelope |
-    | `retry_count`, `max_retry_count` | how often the host ran this again, and may; of triggers with `retry` |
+    | `retry_count`, `max_retry_count` | how often the host ran this again, and may: with `retry` |
     | `site`, `instance`, `deployment` | `WEBSITE_SITE_NAME`, `_INSTANCE_ID`, `_DEPLOYMENT_ID` |
 
     `invocation.metadata` may say whatever the sender of a JSON message likes: the host copies the

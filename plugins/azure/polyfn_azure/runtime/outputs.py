@@ -28,7 +28,7 @@ class Outputs:
     |---|---|
     | bytes, str | these bytes; of a str its UTF-8 |
     | a list | so many messages, each a str, UTF-8 bytes, or JSON of anything else |
-    | anything else | its JSON: as one message or blob, or as the document, event or row of a binding for these |
+    | anything else | its JSON: one message or blob; of a binding for objects, the document, event or row |
 
     Setting a name again replaces its value; deleting it takes it back. Raises ResultError for a name that
     is not declared, and for what cannot arrive as it is.
@@ -113,14 +113,14 @@ def _bytes(value: "Any") -> bytes:
 
 
 def _message(item: "Any", name: str) -> str:
-    """One of several messages: a string of a JSON array, which the host takes as it is unless it is a date."""
+    """One of several messages: an element of a JSON array, which stays as it is unless it is a date."""
     try:
         text = _bytes(item).decode()
     except UnicodeDecodeError:
         raise ResultError(
             f"output {name!r} has several messages, and one of them is no UTF-8 text; the host takes binary "
             "messages one at a time",
-            hint="write one message per invocation, encode them yourself, or send them with the service's SDK",
+            hint="write one message per invocation, or send them with the service's SDK",
         ) from None
     if is_date(text):
         raise ResultError(
