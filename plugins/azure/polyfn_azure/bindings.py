@@ -89,7 +89,7 @@ def bind(entry: FunctionEntry, settings: AzureSettings) -> Bound:
             f"retry is set, which Azure has for {', '.join(sorted(RETRIED))} and not for {type_}"
         )
     outputs = tuple(_output(output, settings) for output in own.outputs)
-    if taken := [output.name for output in own.outputs if output.name.lower() in {data, REPLY}]:
+    if taken := [output.name for output in own.outputs if output.name.lower() in {data, REPLY, "context"}]:
         raise ValueError(f"an output is named {taken[0]!r}, which is another binding's name")
     return Bound(Decorator(name, arguments), data, type_, outputs, own.retry)
 

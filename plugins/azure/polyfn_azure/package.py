@@ -3,7 +3,7 @@
 | format | what is made |
 |---|---|
 | `zip` | `<project>-azure-<arch>.zip`: host.json, `<function>/function.json`, the bundle |
-| `native` | `<project>-azure-native.zip`: function_app.py for the native Python model (`native`) |
+| `native` | `<project>-azure-native.zip`: function_app.py for the native Python model (`native_app`) |
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ def package(build: Build) -> Artifact:
         hint = "polyfn check --target azure says this without packaging"
         raise ArtifactError("\n".join(["Azure Functions would not take this:", *refused]), hint=hint)
     if build.format == "native":
-        from polyfn_azure import native
+        from polyfn_azure.native_app import write
 
-        native.write(build, build.settings)
+        write(build, build.settings)
         return _written(build, f"{build.project}-azure-native.zip")
     _write(build, build.settings)
     return _written(build, f"{build.project}-azure-{build.bundle.arch}.zip")
