@@ -12,16 +12,27 @@ https://learn.microsoft.com/azure/azure-functions/functions-bindings-timer#ncron
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
+
+
+class _Field(NamedTuple):
+    """One field: what it is, its lowest and highest number, and its names, of which the first is `low`."""
+
+    what: str
+    low: int
+    high: int
+    names: tuple[str, ...] = ()
+
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
-#: What each field is, its lowest and highest number, its names, and the number of the first name.
-_FIELDS: tuple[tuple[str, int, int, tuple[str, ...], int], ...] = (
-    ("minute", 0, 59, (), 0),
-    ("hour", 0, 23, (), 0),
-    ("day of month", 1, 31, (), 0),
-    ("month", 1, 12, _MONTHS, 1),
-    ("day of week", 0, 7, _DAYS, 0),
+_WEEK = _Field("day of week", 0, 7, _DAYS)
+_FIELDS = (
+    _Field("minute", 0, 59),
+    _Field("hour", 0, 23),
+    _Field("day of month", 1, 31),
+    _Field("month", 1, 12, _MONTHS),
+    _WEEK,
 )
 _PART = re.compile(r"(?:(\*)|(\w+)(?:-(\w+))?)(?:/(\d+))?")
 
@@ -39,7 +50,7 @@ def ncrontab(cron: str) -> str:
     fields = cron.split()
     if len(fields) != len(_FIELDS):
         raise CronError(f"it has {len(fields)} fields; expected five")
-    written = [_field(text, *facts) for text, facts in zip(fields, _FIELDS, strict=True)]
+    written = [_field(text, field) for text, field in zip(fields, _FIELDS, strict=True)]
     # A field that begins with `*` leaves the day to the other one, in cron as well.
     if not written[2].startswith("*") and not written[4].startswith("*"):
         raise CronError(
@@ -49,43 +60,39 @@ def ncrontab(cron: str) -> str:
     return " ".join(["0", *written])
 
 
-def _field(text: str, what: str, low: int, high: int, names: tuple[str, ...], first: int) -> str:
-    if text == "?":
-        return "*"
-    return ",".join(_part(part, what, low, high, names, first) for part in text.split(","))
+def _field(text: str, field: _Field) -> str:
+    return "*" if text == "?" else ",".join(_part(part, field) for part in text.split(","))
 
 
-def _part(text: str, what: str, low: int, high: int, names: tuple[str, ...], first: int) -> str:
+def _part(text: str, field: _Field) -> str:
     found = _PART.fullmatch(text)
     if found is None:
-        raise CronError(
-            f"{text!r} is no {what} that Azure knows", f"it takes {low}-{high}, lists, ranges, steps"
-        )
+        takes = f"it takes {field.low}-{field.high}, lists, ranges and steps"
+        raise CronError(f"{text!r} is no {field.what} that Azure knows", takes)
     star, start, end, step = found.groups()
     every = int(step) if step else 1
-    if every < 1 or every > high:
-        raise CronError(f"{text!r} has a step of {every}; expected 1 to {high} for the {what}")
+    if not 1 <= every <= field.high:
+        raise CronError(f"{text!r} has a step of {every}; expected 1 to {field.high} for the {field.what}")
     if star:
         return text
-    begin = _number(start, what, low, high, names, first)
+    begin = _number(start, field)
     if end is None and step:
-        raise CronError(f"{text!r} means different times to different crons", f"write {begin}-{high}/{every}")
-    last = begin if end is None else _number(end, what, low, high, names, first)
+        raise CronError(
+            f"{text!r} means different times to different crons", f"write {begin}-{field.high}/{every}"
+        )
+    last = begin if end is None else _number(end, field)
     if last < begin:
-        raise CronError(
-            f"{text!r} goes past the end of its range, which Azure turns round", "write it as two ranges"
-        )
-    return _listed(begin, last, every, week=what == "day of week")
+        what = f"{text!r} goes past the end of its range, which Azure turns round"
+        raise CronError(what, "write it as two ranges")
+    return _listed(begin, last, every, week=field is _WEEK)
 
 
-def _number(text: str, what: str, low: int, high: int, names: tuple[str, ...], first: int) -> int:
-    if text.lower() in names:
-        return names.index(text.lower()) + first
+def _number(text: str, field: _Field) -> int:
+    if text.lower() in field.names:
+        return field.names.index(text.lower()) + field.low
     number = int(text) if text.isdecimal() and text.isascii() else -1
-    if not low <= number <= high:
-        raise CronError(
-            f"{text!r} is no {what}; expected {low} to {high}" + (f" or {names[0]}..." * bool(names))
-        )
+    if not field.low <= number <= field.high:
+        raise CronError(f"{text!r} is no {field.what}; expected {field.low} to {field.high}")
     return number
 
 
