@@ -19,10 +19,9 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 #: The names of the variable that tells the port: today's, and that of old hosts.
 PORTS = ("FUNCTIONS_CUSTOMHANDLER_PORT", "FUNCTIONS_HTTPWORKER_PORT")
-#: The largest request that the host takes, in bytes
-#: (https://learn.microsoft.com/azure/azure-functions/functions-bindings-http-webhook-trigger#limits is 210
-#: MB), and base64 adds a third to what is in an envelope.
-BODY_LIMIT = 280_000_000
+#: The largest body that is read, in bytes. What a client may send, the host bounds; an envelope is larger
+#: than what it carries by the third that base64 adds.
+BODY_LIMIT = 256 * 1024 * 1024
 
 
 class PortError(PolyfnError):

@@ -83,8 +83,8 @@ def _key(facts: "Facts", uri: str | None, bucket: str) -> str:
     key = facts.text("name") or found
     if key is None:
         raise EnvelopeError(
-            "the metadata names no blob, or only by names that the blob's own content has as well",
-            hint="package the function anew: its function.json asks for blobs without their content",
+            "the metadata names no blob, or only by names that the blob's own content has as well; a binding "
+            "with supportsDeferredBinding does not send the content"
         )
     return key
 

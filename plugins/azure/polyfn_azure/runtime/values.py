@@ -109,9 +109,8 @@ def binary(told: "Any", what: str) -> bytes:
     found = from_base64(told) if isinstance(told, str) else None
     if found is None:
         raise EnvelopeError(
-            f"{what} is no Base64",
-            hint="a binding with cardinality many needs dataType binary in function.json: text that comes "
-            "without it cannot be told from Base64",
+            f"{what} is no Base64; with cardinality many the binding needs dataType binary in function.json, "
+            "since text cannot be told from Base64"
         )
     return found
 
