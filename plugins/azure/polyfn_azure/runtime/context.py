@@ -38,7 +38,8 @@ def maker(function: str, settings: "dict[str, Any]") -> "Callable[[Request[Any]]
         first, cold = cold, False
         headers = request.headers
         return Context(
-            # The host replaces the mark of a client, and has the same id in both.
+            # The same id is in both. A client may write the mark of a request that is forwarded: it then
+            # has chosen what its own lines in the log are called, and nothing else.
             request_id=headers.get(MARK) or headers.get(INVOCATION_ID) or urandom(16).hex(),
             function=function,
             provider="azure",

@@ -22,7 +22,8 @@ class Pinged(Application):
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         """Serve one connection of the ASGI kind that `scope` names."""
-        if scope["type"] == "http" and scope["method"] == "GET" and of_scope(scope, ()) == PING:
+        # A path decoded is all that most requests are looked at for.
+        if scope["type"] == "http" and scope["path"] == "/" and of_scope(scope, ()) == PING:
             await send(dict(_START))
             await send(dict(_END))
         else:

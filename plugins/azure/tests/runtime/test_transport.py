@@ -106,7 +106,7 @@ paths = st.one_of(
 
 
 def takes(trigger, prefix, own, method, path):
-    """Whether the host's router hands it to that function: without case and slashes at its end, decoded."""
+    """Whether the host's router hands this request to that function: decoded, minding no case."""
     from polyfn.runtime.percent import unquote
 
     if trigger["kind"] not in ("http", "call") or trigger.get("method") not in (None, method):
