@@ -14,7 +14,7 @@ from polyfn.runtime import aio
 from polyfn.runtime import logs as core
 from polyfn_azure.runtime.context import timeout_of
 from polyfn_azure.runtime.native import Native, variable
-from polyfn_azure.runtime.outputs import BYTES, declared
+from polyfn_azure.runtime.outputs import BYTES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from polyfn.invoke import Invoker
     from polyfn.runtime.replies import Reply
     from polyfn.runtime.trace import Trace
+    from polyfn_azure.runtime.enveloped import Function
 
 
 class NativeModel(Native):
@@ -36,6 +37,11 @@ class NativeModel(Native):
         super().__init__(request)
         self.context = context
         self.given = given
+
+    def declare(self, function: str, outputs: "dict[str, str]") -> None:
+        """Say whose invocation it is, and what outputs it has: name to type."""
+        self.function = function
+        self._declared = outputs
 
     @property
     def invocation_id(self) -> str | None:
@@ -50,13 +56,16 @@ class Application:
     def __init__(self, library: "ModuleType", start: "dict[str, Any]", types: "dict[str, str]") -> None:
         from polyfn.invoke import Invoker
         from polyfn.runtime.start import load
+        from polyfn_azure.runtime.enveloped import Function
 
         self._library: Any = library
         self._settings: dict[str, Any] = start["settings"]
         self._types = types
         core.sink = sink
         chdir(start["root"] + "/app")
-        self._invokers = {name: Invoker(load(start, name)) for name in start["functions"]}
+        self._functions = {
+            name: Function(Invoker(load(start, name)), self._settings) for name in start["functions"]
+        }
         self._starting: Lock | None = None
         self._started = False
 
@@ -64,18 +73,21 @@ class Application:
         """Serve one invocation: return an HttpResponse, or None. Raises what has the host try again."""
         if not self._started:
             await self._start()
-        invoker = self._invokers[name]
-        over_http = self._types[name] == "httpTrigger"
+        function = self._functions[name]
+        over_http = function.route is not None
         request = self._request(given) if over_http else None
         native = NativeModel(context, given, request)
+        native.declare(name, function.outputs)
         made = self._context(name, context, native)
+        answer = None
         if request is not None:
-            answer = await self._answer(invoker, request, native, made)
+            answer = await self._answer(function, request, made)
         else:
-            answer = None
-            await self._deliver(invoker, given, native, made)
-        for output, value in _written(native, declared(name, self._settings)):
-            outputs[output].set(value)
+            await self._deliver(function, given, native, made)
+        # What a handler wrote before it failed was written for a reply that did not come about.
+        if answer is None or answer.status_code < 500:
+            for output, value in _written(native, function.outputs):
+                outputs[output].set(value)
         return answer
 
     async def _start(self) -> None:
@@ -117,15 +129,11 @@ class Application:
             request.raw_path, request.base_path = found
         return request
 
-    async def _answer(
-        self, invoker: "Invoker", request: "Request[Any]", native: NativeModel, context: Context
-    ) -> "Any":
+    async def _answer(self, function: "Function", request: "Request[Any]", context: Context) -> "Any":
         from polyfn.runtime.replies import Reply
-        from polyfn.runtime.router import Router
         from polyfn.runtime.serving import serve
 
-        native.function, native._declared = context.function, declared(context.function, self._settings)  # noqa: SLF001
-        found = Router([invoker]).resolve(request)
+        found = function.route(request)
         reply = found if isinstance(found, Reply) else await serve(found, request, context)
         return await self._response(reply)
 
@@ -141,18 +149,15 @@ class Application:
             response.headers["content-type"] = "application/octet-stream"
         return response
 
-    async def _deliver(self, invoker: "Invoker", given: "Any", native: NativeModel, context: Context) -> None:
+    async def _deliver(
+        self, function: "Function", given: "Any", native: NativeModel, context: Context
+    ) -> None:
         from polyfn.errors import PayloadError
-        from polyfn_azure.runtime.dispatch import _HOMES
         from polyfn_azure.runtime.native_inputs import invocation_of
 
-        declaration = invoker.declaration
-        invocation = invocation_of(declaration.name, self._types[declaration.name], given, native.context)
-        native.take(invocation, declared(declaration.name, self._settings))
-        home: Any = __import__(
-            f"polyfn_azure.runtime.{_HOMES[declaration.trigger.kind]}", fromlist=["decode"]
-        )
-        events = home.decode(invocation, declaration, self._settings)
+        name, invoker = function.name, function.invoker
+        native.invocation = invocation_of(name, self._types[name], given, native.context)
+        events = function.home.decode(native.invocation, invoker.declaration, self._settings)
         failed = await _run(invoker, events, context, given)
         drops = self._settings.get("poison") == "drop"
         for error in failed:
