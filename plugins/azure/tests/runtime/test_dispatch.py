@@ -20,11 +20,13 @@ from polyfn_azure.runtime.native import Native
 from polyfn_azure.runtime.transport import INVOCATION_ID, MARK
 
 #: What envelopes are known to hold.
-NAMES = st.sampled_from(
-    "message messages timer blob event req Url Method Headers Query Body sys Id DequeueCount PopReceipt LockToken "
-    "DeliveryCount MessageId MessageIdArray OffsetArray Uri PartitionContext RetryContext RetryCount IsPastDue "
-    "Schedule Source Content specversion type source id data eventType subject topic Properties".split()
-)
+NAMES = st.sampled_from((
+    "message", "messages", "timer", "blob", "event", "req", "Url", "Method", "Headers", "Query",
+    "Body", "sys", "Id", "DequeueCount", "PopReceipt", "LockToken", "DeliveryCount", "MessageId",
+    "MessageIdArray", "Uri", "PartitionContext", "OffsetArray", "RetryContext", "RetryCount",
+    "IsPastDue", "Schedule", "Source", "Content", "specversion", "type", "source", "id", "data",
+    "eventType", "subject", "topic", "Properties",
+))  # fmt: skip
 AUDIT = {"outputs": [{"name": "audit", "type": "queue"}]}
 TIMER = {"Schedule": {"AdjustForDST": True}, "ScheduleStatus": None, "IsPastDue": False}
 

@@ -89,6 +89,7 @@ triggers = st.one_of(
     st.just({"kind": "call"}),
     st.sampled_from(("queue", "topic", "schedule")).map(lambda kind: {"kind": kind, "name": "q"}),
 )
+events = st.sampled_from(("fulfil", "api", "p"))
 apps = st.dictionaries(names, triggers, min_size=1, max_size=4)
 client_headers = st.dictionaries(
     st.sampled_from(
@@ -123,19 +124,19 @@ def takes(trigger, prefix, own, method, path):
     return len(wanted) == len(given)
 
 
-@given(apps, st.sampled_from(("", "api", "p")), paths, st.sampled_from(("POST", "GET")), client_headers)
-def test_a_forwarded_request_never_is_an_envelope(app, prefix, path, method, headers):
+@given(apps, events, st.sampled_from(("", "api", "p")), paths, client_headers)
+def test_a_forwarded_request_never_is_an_envelope(app, event, prefix, path, headers):
     """Even to the address that the host dials, which a client would have to know."""
-    settings = {"route_prefix": prefix}
-    planned = plan(app.items(), settings)
-    taken = any(
-        takes(trigger, prefix, name, method, path) for name, trigger in app.items() if name in planned.passed
-    )
-    if not planned.forwarding or not taken:
-        return  # the host does not forward it
-    # What the host adds, it adds over what a client says.
-    sent = Headers(headers | {INVOCATION_ID: "host-1"})
-    assert tell(method, path, "", sent, planned.enveloped, None) != ENVELOPE
+    app = app | {event: {"kind": "queue", "name": "q"}}
+    planned = plan(app.items(), {"route_prefix": prefix})
+    if not planned.forwarding:
+        return
+    routes = [(name, trigger) for name, trigger in app.items() if name in planned.passed]
+    for sent in (path, f"/{event}", f"/{event}/", f"/{event.upper()}"):
+        if any(takes(trigger, prefix, name, "POST", sent) for name, trigger in routes):
+            # What the host adds, it adds over what a client says.
+            told = Headers(headers | {INVOCATION_ID: "host-1"})
+            assert tell("POST", sent, "", told, planned.enveloped, None) != ENVELOPE
 
 
 @given(apps, paths, st.sampled_from(("POST", "GET")), client_headers)
