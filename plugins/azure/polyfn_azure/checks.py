@@ -34,6 +34,12 @@ _FORWARDING = (
     "{}: hosts before 4.1041 send HTTP in envelopes, since a request forwarded for {} could not be told from "
     "an event for {}"
 )
+#: https://learn.microsoft.com/azure/azure-functions/functions-scale#timeout: the load balancer's idle limit.
+_LONGEST_REPLY = 230
+_LONG = (
+    "a timeout of {} s: over HTTP Azure gives up after 230 s of silence whatever it says, and plans differ in what "
+    "they allow"
+)
 _ONE_SUBSCRIPTION = "{}: it reads the subscription {!r} of the topic"
 
 
@@ -43,7 +49,13 @@ def checks(manifest: Manifest, settings: BaseModel) -> Sequence[tuple[str, str]]
     refused = [("error", message) for message in refusals(manifest, settings)]
     transports = plan(manifest, settings)
     found = [pair for entry in manifest.functions for pair in _of(entry, settings, transports)]
-    return [*refused, *found, *_forwarding(transports)]
+    return [*refused, *found, *_forwarding(transports), *_long(manifest, settings)]
+
+
+def _long(manifest: Manifest, settings: AzureSettings) -> Found:
+    over_http = any(entry.trigger["kind"] in ("http", "call") for entry in manifest.functions)
+    if over_http and "timeout" in settings.model_fields_set and settings.timeout > _LONGEST_REPLY:
+        yield "note", _LONG.format(settings.timeout)
 
 
 def _of(entry: FunctionEntry, settings: AzureSettings, transports: Plan) -> Found:

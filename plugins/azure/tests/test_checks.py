@@ -155,3 +155,9 @@ def test_no_word_of_the_command_has_a_blank(entry, manifest):
     transports = plan(manifest(entry("f")), AzureSettings())
     with pytest.raises(ValueError, match="blank"):
         host_json(["httpTrigger"], AzureSettings(), transports, ("python", "my start.py"))
+
+
+def test_how_long_a_reply_may_take(entry, said):
+    [note] = texts(said(entry("f"), timeout=600), "note")
+    assert "230 s" in note
+    assert texts(said(entry("f")), "note") == texts(said(entry("f"), timeout=230), "note") == []

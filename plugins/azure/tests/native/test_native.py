@@ -12,13 +12,18 @@ from pathlib import Path
 
 import pytest
 
+import polyfn
+import polyfn_azure
 from polyfn.toolchain.errors import ArtifactError
 from polyfn.toolchain.packaging import PackageRequest
 from polyfn.toolchain.packaging import package as packaged
+from polyfn_azure.function_json import function_json
+from polyfn_azure.settings import AzureSettings
 from tests import parts, standalone
 
 PYTHON = "3.13"
-NEEDS = ("azure-functions-runtime==1.3.0", "azure-functions==2.3.0")
+#: The pydantic is for what makes function.json, which both lines of the library have to make alike.
+NEEDS = ("azure-functions-runtime==1.3.0", "azure-functions==2.3.0", "pydantic==2.*")
 PROJECT = """
 [project]
 name = "shop"
@@ -276,7 +281,10 @@ def native(tmp_path_factory, unpack):
 def python():
     """A Python 3.13 with Microsoft's runtime for it, made once and kept."""
     program = standalone.here(PYTHON)
-    folder = parts.cache() / f"azure-runtime-{program.parents[2].name}-{'-'.join(NEEDS)}"
+    folder = (
+        parts.cache()
+        / f"azure-runtime-{program.parents[2].name}-{'-'.join(need.partition('*')[0] for need in NEEDS)}"
+    )
     with parts.only_one("azure-runtime"):
         if not folder.exists():
             part = folder.with_name(f"{folder.name}.part")
@@ -425,3 +433,37 @@ def test_its_files(native):
     assert "customHandler" not in host
     assert host["extensions"]["http"]["routePrefix"] == "api"
     assert not list(native.glob("*/function.json"))
+
+
+def test_both_lines_of_the_library_make_the_same(python, entry):
+    """2.x is for Python 3.13 and later, 1.x for those before (this one, unless it is later itself)."""
+    outputs = [
+        {"name": "q", "type": "queue", "queueName": "audit"},
+        {"name": "t", "type": "servicebus", "topicName": "audit"},
+        {"name": "h", "type": "eventhub", "eventHubName": "audit"},
+        {"name": "b", "type": "blob", "path": "audit/x"},
+        {"name": "c", "type": "cosmosdb", "databaseName": "d", "containerName": "c"},
+        {"name": "g", "type": "eventgrid", "topicEndpointUri": "U", "topicKeySetting": "K"},
+        {"name": "r", "type": "table", "tableName": "t"},
+        {"name": "s", "type": "sql", "commandText": "dbo.t"},
+    ]
+    entries = [
+        entry("f", "call"), entry("f", "http", method="GET", route="/a/{b}"), entry("f", "http"),
+        entry("f", "queue", name="q"), entry("f", "topic", name="t"), entry("f", "stream", name="a/b"),
+        entry("f", "schedule", cron="* * * * *"), entry("f", "storage", bucket="up", on="created"),
+        entry("f", "storage", bucket="up", on="any"), entry("f", "events"),
+    ]  # fmt: skip
+    settings = [
+        {"functions": {"f": {"outputs": outputs}}},
+        {"queue": "servicebus", "stream": "cosmosdb", "functions": {"f": {"batch": True}}},
+    ]
+    pairs = [(one.model_dump(), told) for one in entries for told in settings]
+    roots = [Path(module.__file__).parents[1] for module in (polyfn, polyfn_azure)]
+    done = subprocess.run(
+        [python, "-W", "error", Path(__file__).with_name("library.py")],
+        input=json.dumps(pairs), capture_output=True, text=True,
+        env={"PATH": os.defpath, "PYTHONPATH": ":".join(map(str, roots)), "PYTHONDONTWRITEBYTECODE": "1"},
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    here = [function_json(one, AzureSettings(**told)) for one in entries for told in settings]
+    assert json.loads(done.stdout) == here
