@@ -37,8 +37,8 @@ _FORWARDING = (
 #: https://learn.microsoft.com/azure/azure-functions/functions-scale#timeout: the load balancer's idle limit.
 _LONGEST_REPLY = 230
 _LONG = (
-    "a timeout of {} s: over HTTP Azure gives up after 230 s of silence whatever it says, and plans differ in what "
-    "they allow"
+    "a timeout of {} s: over HTTP Azure gives up after 230 s of silence whatever it says, and what a plan "
+    "allows differs"
 )
 _ONE_SUBSCRIPTION = "{}: it reads the subscription {!r} of the topic"
 
