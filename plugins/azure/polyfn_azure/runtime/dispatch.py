@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from polyfn.invoke import Invoker
     from polyfn_azure.runtime.enveloped import Function
     from polyfn_azure.runtime.plan import Plan
+    from polyfn_azure.runtime.transport import Strip
 
     Serve = Callable[[Request[Any], Context], Awaitable[Reply]]
 
@@ -110,7 +111,7 @@ def _flushing(app: "Any") -> "Any":
     return serve
 
 
-def _over_http(routed: "Sequence[Invoker]", strip: "Any") -> "Serve":
+def _over_http(routed: "Sequence[Invoker]", strip: "Strip") -> "Serve":
     if not routed:
 
         async def nothing(_request: "Request[Any]", _context: "Context") -> Reply:

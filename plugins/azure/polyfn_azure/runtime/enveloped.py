@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from polyfn.http import Request
     from polyfn.invoke import Invoker
     from polyfn_azure.runtime.envelope import Invocation
+    from polyfn_azure.runtime.transport import Strip
 
 #: Trigger kind to the module of this package that decodes it.
 _HOMES = {
@@ -51,7 +52,7 @@ class Function:
             home = _HOMES[_supported(invoker).declaration.trigger.kind]
             self.home = __import__(f"polyfn_azure.runtime.{home}", fromlist=["decode"])
 
-    async def serve(self, request: "Request[Any]", context: "Context", strip: "Any") -> Reply:
+    async def serve(self, request: "Request[Any]", context: "Context", strip: "Strip") -> Reply:
         """Serve an envelope. Failures are logged and never raised."""
         context.function = self.name
         native = context.native
@@ -84,7 +85,7 @@ class Function:
         return await run(self.invoker, events, context)
 
     async def _answer(
-        self, invocation: "Invocation", native: Native, context: "Context", strip: "Any"
+        self, invocation: "Invocation", native: Native, context: "Context", strip: "Strip"
     ) -> Reply:
         """Serve the HTTP request of an envelope: its status is inside, whatever it is."""
         from polyfn.runtime.serving import serve

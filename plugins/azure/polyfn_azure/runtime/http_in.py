@@ -16,10 +16,10 @@ from polyfn_azure.runtime.envelope import EnvelopeError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
     from polyfn_azure.runtime.envelope import Invocation
+    from polyfn_azure.runtime.transport import Strip
 
 #: The name of the binding.
 NAME = "req"
@@ -31,7 +31,7 @@ _PATH = _UNRESERVED + b"/:@!$&'()*+,;=%"
 _QUERY = _PATH + b"?"
 
 
-def request_of(invocation: "Invocation", strip: "Callable[[str], tuple[str, str] | None]") -> "Request[Any]":
+def request_of(invocation: "Invocation", strip: "Strip") -> "Request[Any]":
     """Decode the request of an envelope; `strip` takes the route prefix off. Raises EnvelopeError."""
     told = invocation.value(NAME)
     if not isinstance(told, dict):

@@ -39,14 +39,17 @@ def install(settings: "dict[str, Any]") -> None:
     global _files, threshold
     level = (variable("LOG_LEVEL") or str(settings.get("log_level") or "")).upper()
     threshold = LEVELS.get(ALIASES.get(level, level), LEVELS["INFO"])
-    if sys.stdout is not None:
-        sys.stdout.flush()
-        encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    before = sys.stdout
+    if before is not None:
         # Line by line, since the host kills the process without a word.
+        before.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # a TextIOWrapper here
         sys.stdout = io.TextIOWrapper(
-            io.BufferedWriter(Output()), encoding=encoding, errors="backslashreplace", line_buffering=True
+            io.BufferedWriter(Output()),
+            encoding=before.encoding,
+            errors="backslashreplace",
+            line_buffering=True,
         )
-    _files = tuple(file for file in (sys.stdout, sys.stderr) if file is not None)
+    _files = tuple(file for file in (sys.stdout, before, sys.stderr) if file is not None)
     core.sink = sink
     core.when_logging_is_imported(configure)
 

@@ -18,9 +18,11 @@ from polyfn.runtime.incoming import ScopeHeaders, raw_path
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Container
-    from typing import Any
+    from typing import Any, TypeAlias
 
     from polyfn.http import Headers
+
+    Strip: TypeAlias = Callable[[str], tuple[str, str] | None]
 
 PROXIED = "proxied"
 ENVELOPE = "envelope"
@@ -66,7 +68,7 @@ def of_scope(scope: "Any", enveloped: "Container[str]", authority: str | None = 
     )
 
 
-def stripper(prefix: str) -> "Callable[[str], tuple[str, str] | None]":
+def stripper(prefix: str) -> "Strip":
     """Return what takes the route prefix off a path: (path, what was taken off), None if it is not there.
 
     The host's router minds no case, and what was taken off is what the client wrote.

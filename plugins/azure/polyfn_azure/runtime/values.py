@@ -119,6 +119,9 @@ def unnest(told: "Any") -> "Any":
     """Take a value of metadata out of its string, once; what is no JSON, as dates are, stays as it is."""
     if not isinstance(told, str) or not _MAY_BE_JSON.issuperset(told[:1]):
         return told
+    # Dates are the most of what is no JSON, and to fail costs more than to look.
+    if told[:1].isdigit() and told[4:5] == "-":
+        return told
     try:
         return json.loads(told)
     except ValueError:

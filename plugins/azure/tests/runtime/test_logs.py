@@ -78,7 +78,7 @@ def test_print_stays_print_and_breaks_no_line(said):
 
         @polyfn.function(polyfn.Queue("q"))
         def f(message: polyfn.Message):
-            print("a line")
+            print("a line", file=sys.__stdout__)
             print("begun", end="", flush=True)
             logs.report("INFO", "one")
             print(" and ended")

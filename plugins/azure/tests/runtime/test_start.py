@@ -206,13 +206,8 @@ def test_sigkill_after_a_reply_loses_nothing(launch):
             logs.report("INFO", "one")
             print("two")
             print("three", end="")
-
-        @polyfn.function
-        def g(event):
-            print("four", end="")
         """,
         "f",
-        "g",
     ).wait()
     # The reply is read no further than that it is there.
     with socket.create_connection(("127.0.0.1", program.port)) as peer:
@@ -224,6 +219,22 @@ def test_sigkill_after_a_reply_loses_nothing(launch):
     one, two, three = program.out.splitlines()
     assert (json.loads(one)["message"], two, three) == ("one", "two", "three")
     assert not program.out.endswith("\n")
+
+
+def test_sigkill_after_a_reply_loses_nothing_of_http(launch):
+    source = """
+        import sys
+
+        @polyfn.function
+        def g(event):
+            print("one", end="")
+            print("two", end="", file=sys.__stdout__)
+            print("three", end="", file=sys.stderr)
+    """
+    program = launch(source, "g").wait()
+    assert program.proxied("POST", "/g").status == 200
+    program.end(signal.SIGKILL)
+    assert (program.out, program.err) == ("onetwo", "three")
 
 
 def test_an_application_has_its_path_and_root_path(launch):
@@ -276,3 +287,47 @@ def test_an_application_beside_events_is_reached_by_envelope_as_well(launch):
     assert program.proxied("PUT", "/fulfil", b"x").text == "PUT  /fulfil x"
     # Forwarding is off for this app: this is the host's envelope, or nobody's.
     assert program.forwarded("POST", "/fulfil", b"x").text == "POST  /fulfil x"
+
+
+def test_what_takes_too_long_is_cut_off_and_fails(launch):
+    source = """
+        import asyncio
+
+        @polyfn.function(polyfn.Queue("q"))
+        async def f(message: polyfn.Message, context):
+            assert 0 < context.remaining() <= 1
+            await asyncio.sleep(30)
+
+        @polyfn.function(polyfn.Schedule("* * * * *"))
+        async def g(tick): await asyncio.sleep(30)
+    """
+    program = launch(source, "f", "g", timeout=1).wait()
+    began = time.monotonic()
+    assert program.invoke("f", {"message": '"x"'}).status == 500
+    assert program.invoke("g", {"timer": TIMER}).status == 504
+    assert time.monotonic() - began < 5
+    program.end()
+    assert [line["level"] for line in program.lines()] == ["ERROR", "ERROR"]
+    assert all("DeadlineError" in line["message"] for line in program.lines())
+
+
+def test_a_reply_streams_when_it_is_proxied(launch):
+    source = """
+        import asyncio
+
+        @polyfn.function(polyfn.Http("GET", "/s"))
+        async def f():
+            yield "one"
+            await asyncio.sleep(1)
+            yield "two"
+    """
+    program = launch(source, "f").wait()
+    with socket.create_connection(("127.0.0.1", program.port)) as peer:
+        peer.sendall(b"GET /s HTTP/1.1\r\nhost: h\r\nx-ms-invocation-id: 1\r\n\r\n")
+        began = time.monotonic()
+        came = b""
+        while b"one" not in came:
+            came += peer.recv(1000)
+        assert time.monotonic() - began < 0.9
+        while b"two" not in came:
+            came += peer.recv(1000)
