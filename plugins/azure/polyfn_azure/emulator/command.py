@@ -88,7 +88,7 @@ def _program(root: Path, directory: Path, given: str, environment: Mapping[str, 
     found = shutil.which(given, path=environment.get("PATH", PATH))
     if found is None:
         raise EmulationError(
-            f"host.json: defaultExecutablePath is {given!r}, which is neither in the app nor on the host's PATH",
+            f"host.json: defaultExecutablePath is {given!r}, neither in the app nor on the host's PATH",
             hint="name a file of the zip, relative to host.json",
         )
     return found

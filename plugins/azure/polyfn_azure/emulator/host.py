@@ -1,6 +1,7 @@
-"""The handler's process: started, probed, restarted, killed (HttpWorkerProcess, HttpFunctionInvocationDispatcher).
+"""The handler's process: started, probed, restarted, killed.
 
-There is one process. It is never told to end: SIGKILL is how it is stopped.
+Sources: azure-functions-host, HttpWorkerProcess, DefaultHttpWorkerService and
+HttpFunctionInvocationDispatcher. There is one process. It is never told to end: SIGKILL is how it is stopped.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ from uuid import uuid4
 
 import h11
 
-from polyfn.toolchain.emulation.process import Exit, Process
+from polyfn.toolchain.emulation.process import Process
 from polyfn.toolchain.emulation.upstream import Broken, Unreachable, Upstream
 from polyfn.toolchain.errors import EmulationError
 from polyfn_azure.emulator import texts
@@ -22,7 +23,7 @@ from polyfn_azure.emulator.console import Console
 from polyfn_azure.emulator.environment import environment
 
 ADDRESS = "127.0.0.1"
-#: Seconds between two pings until the first answer (WorkerConstants.WorkerReadyCheckPollingIntervalMilliseconds).
+#: Seconds between two pings until the first answer (WorkerReadyCheckPollingIntervalMilliseconds).
 PROBE = 0.025
 #: Seconds between two pings afterwards, of the host's health monitor.
 PING = 10.0
@@ -66,7 +67,7 @@ class Host:
         self._work.add_done_callback(lambda task: task.cancelled() or task.exception())
 
     async def handler(self) -> Handler:
-        """Wait for a handler that answers. Raises NoHandler if there will be none, EmulationError for the app."""
+        """Wait for one that answers. Raises NoHandler if there will be none, EmulationError for the app."""
         while True:
             async with self._changed:
                 await self._changed.wait_for(lambda: self._handler or self._gone or self._failure)

@@ -67,7 +67,9 @@ class Invoker:
         """Invoke a function once. Raises nothing that the handler did."""
         invocation, begin = str(uuid4()), time.monotonic()
         self._log(texts.executing(function.name, reason, invocation))
-        reply, told, sent, error = None, {}, (), None
+        reply, error = None, None
+        told: dict[str, Any] = {}
+        sent: list[Sent] = []
         try:
             reply = await self._within(function, body, invocation, parent)
             told = understood(reply)

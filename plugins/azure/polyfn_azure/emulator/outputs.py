@@ -69,8 +69,7 @@ class Outputs:
             value = told.get("ReturnValue") if binding.name == RETURN else given.get(binding.name)
             if value is None or binding.type == "http":
                 continue
-            for body in bodies(binding, value):
-                sent.append(await self._written(binding, body, given))
+            sent += [await self._written(binding, body, given) for body in bodies(binding, value)]
         self._unknown(function, given)
         return sent
 
@@ -79,8 +78,8 @@ class Outputs:
         for name in given:
             if name not in known:
                 self._log(
-                    f"[Warning] polyfn: {function.name} gives the output {name!r}, and its function.json has no "
-                    "such output: the host drops it"
+                    f"[Warning] polyfn: {function.name} gives the output {name!r}, but its function.json "
+                    "has no such output: the host drops it"
                 )
 
     async def _written(self, binding: Binding, body: bytes, given: Mapping[str, Any]) -> Sent:

@@ -1,4 +1,6 @@
-"""Requests to Azure Storage, signed with the account's key (Shared Key, learn.microsoft.com/rest/api/storageservices).
+"""Requests to Azure Storage, signed with the account's key.
+
+The signature is Shared Key's (https://learn.microsoft.com/rest/api/storageservices/authorize-with-shared-key).
 
 Its SDKs weigh more than all of the toolchain; seven operations do not need them.
 """
@@ -10,6 +12,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from hashlib import sha256
 from types import TracebackType
+from typing import Self
 from urllib.parse import parse_qsl, quote, urlsplit
 from xml.etree import ElementTree
 
@@ -41,7 +44,7 @@ class Wire:
         self._account, self._endpoint = account, endpoint
         self._client = httpx.AsyncClient(trust_env=False, timeout=30)
 
-    async def __aenter__(self) -> "Wire":
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(
