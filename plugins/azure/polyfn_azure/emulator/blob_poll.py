@@ -71,7 +71,8 @@ class BlobPoll:
         self._log(f"[Warning] the blob {path} failed {ATTEMPTS} times. Moving it to queue '{POISON}'.")
         told = {
             "Type": "BlobTrigger", "FunctionId": f"Host.Functions.{self._function.name}",
-            "BlobType": "BlockBlob", "ContainerName": self._container, "BlobName": blob.name, "ETag": blob.etag,
+            "BlobType": "BlockBlob", "ContainerName": self._container,
+            "BlobName": blob.name, "ETag": blob.etag,
         }  # fmt: skip
         await self._queues.put(POISON, json.dumps(told).encode())
 
