@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 from pydantic import BaseModel
 
 from polyfn.toolchain.hooks import hookimpl
-from polyfn.toolchain.manifest import Manifest
-from polyfn.toolchain.provider import Artifact, Build, Capability, Platform, Provider
+from polyfn.toolchain.manifest import FunctionEntry, Manifest
+from polyfn.toolchain.provider import (
+    Artifact,
+    Build,
+    Capability,
+    Emulation,
+    Emulator,
+    Platform,
+    Provider,
+    Sample,
+)
 from polyfn_azure.rules import RULES
 from polyfn_azure.settings import AzureSettings
 
@@ -20,6 +31,18 @@ def _package(build: Build) -> Artifact:
     from polyfn_azure.package import package
 
     return package(build)
+
+
+def _emulate(emulation: Emulation) -> AbstractAsyncContextManager[Emulator]:
+    from polyfn_azure.emulator import emulate
+
+    return emulate(emulation)
+
+
+def _sampler(entry: FunctionEntry, data: Any) -> Sequence[Sample]:
+    from polyfn_azure.samples import sampler
+
+    return sampler(entry, data)
 
 
 def _checks(manifest: Manifest, settings: BaseModel) -> Sequence[tuple[str, str]]:
@@ -58,6 +81,8 @@ def polyfn_provider() -> Provider:
         several=True,
         formats=("zip", "native"),
         platform_formats=frozenset({"native"}),
+        emulate=_emulate,
+        sampler=_sampler,
         checks=_checks,
         needs=_needs,
         rules=RULES,
