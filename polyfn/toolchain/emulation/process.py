@@ -38,6 +38,7 @@ class Process:
 
     `ended` is a future of its Exit. Whatever it leaves behind in its session is killed when it ends,
     so that no process outlives an emulator. `began` is `time.monotonic()` just before the exec.
+    `errors` takes the lines of stderr where a platform tells them from those of stdout.
     Raises OSError if the command cannot be executed.
     """
 
@@ -48,25 +49,28 @@ class Process:
         cwd: Path,
         environment: Mapping[str, str],
         log: Callable[[str], None],
+        errors: Callable[[str], None] | None = None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[Exit] = self._loop.create_future()
         self.frozen = False
         self._known: set[Member] = set()
         self._peak = 0
-        self._lines = Lines(log)
-        writer = self._lines.open()
+        self._pipes = [Lines(log)] if errors is None else [Lines(log), Lines(errors)]
+        writers = [pipe.open() for pipe in self._pipes]
         try:
             self.began = time.monotonic()
             self._popen = subprocess.Popen(
                 list(command), cwd=cwd, env=dict(environment), start_new_session=True,
-                stdin=subprocess.DEVNULL, stdout=writer, stderr=writer,
+                stdin=subprocess.DEVNULL, stdout=writers[0], stderr=writers[-1],
             )  # fmt: skip
         except BaseException:
-            self._lines.close()
+            for pipe in self._pipes:
+                pipe.close()
             raise
         finally:
-            os.close(writer)
+            for writer in writers:
+                os.close(writer)
         self.pid = self._popen.pid
         threading.Thread(target=self._watch, name=f"wait for {self.pid}", daemon=True).start()
 
@@ -83,7 +87,8 @@ class Process:
 
     def drain(self) -> None:
         """Log what it has written up to now, without waiting for the event loop's turn."""
-        self._lines.read()
+        for pipe in self._pipes:
+            pipe.read()
 
     def freeze(self) -> None:
         """Stop it and all its children, as a platform does between invocations."""
@@ -151,8 +156,9 @@ class Process:
         self._signal_family(signal.SIGKILL)
         _, status, usage = os.wait4(self.pid, 0)
         self._popen.returncode = os.waitstatus_to_exitcode(status)
-        self._lines.read()
-        self._lines.close()
+        for pipe in self._pipes:
+            pipe.read()
+            pipe.close()
         # Before its exec a child counts as large as this process is, so only more than that is its own.
         if usage.ru_maxrss > resource.getrusage(resource.RUSAGE_SELF).ru_maxrss:
             self._peak = max(self._peak, usage.ru_maxrss * 1024)
