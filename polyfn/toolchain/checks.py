@@ -40,7 +40,7 @@ def check(manifest: Manifest, provider: Provider, settings: BaseModel, hook: Any
     `hook` is `Plugins.hook`. Raises PluginError if a plugin's check fails or answers with something
     other than (severity, message) pairs.
     """
-    found = list(capabilities(manifest, provider))
+    found = list(capabilities(manifest, provider, settings))
     if provider.checks is not None:
         found += _of_plugin(lambda: [provider.checks(manifest, settings)], provider, "checks()")
     found += _of_plugin(
@@ -59,10 +59,12 @@ def refuse(manifest: Manifest, provider: Provider) -> None:
         )
 
 
-def capabilities(manifest: Manifest, provider: Provider) -> Iterator[Finding]:
+def capabilities(
+    manifest: Manifest, provider: Provider, settings: BaseModel | None = None
+) -> Iterator[Finding]:
     """Compare what the functions ask with what the provider declares."""
     for function in manifest.functions:
-        for severity, message in _asks(function, provider):
+        for severity, message in _asks(function, provider, settings):
             place = f"{function.module}:{function.line}" if function.line else function.module
             yield Finding(severity, provider.name, message, function.name, place)
         for place in function.native:
@@ -78,7 +80,9 @@ def capabilities(manifest: Manifest, provider: Provider) -> Iterator[Finding]:
         yield Finding("warning", provider.name, message)
 
 
-def _asks(function: FunctionEntry, provider: Provider) -> Iterator[tuple[Severity, str]]:
+def _asks(
+    function: FunctionEntry, provider: Provider, settings: BaseModel | None
+) -> Iterator[tuple[Severity, str]]:
     kind = str(function.trigger.get("kind"))
     can = provider.capabilities
     if kind not in can:
@@ -88,6 +92,8 @@ def _asks(function: FunctionEntry, provider: Provider) -> Iterator[tuple[Severit
         message = f"{function.name} streams its reply; {provider.name} sends it only when it is complete"
         yield "warning", message
     if kind in ("queue", "stream") and Capability.PARTIAL_BATCH not in can:
+        if settings is not None and provider.one_by_one and provider.one_by_one(function, settings):
+            return
         message = f"{provider.name} takes no partial failure: one failed message of {function.name}"
         yield "warning", f"{message} has its whole delivery repeated"
 

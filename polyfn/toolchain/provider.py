@@ -255,10 +255,13 @@ class Provider:
     `rules` are what `polyfn verify` holds an artifact against. `pythons` are minor versions; from 3.13
     on each stands for its free-threaded build as well. `platform_pythons` are the platform's own.
 
-    `needs` returns the names of the distributions that the runtime imports beyond the standard library,
-    a server for instance: they are installed into the bundle's `site` unless the project's own
-    dependencies bring them. `polyfn package --explain` asks it with a manifest without functions, since
-    it imports no module.
+    `needs` returns the names of the distributions that the runtime imports beyond the standard library in
+    an artifact of this format, a server for instance: they are installed into the bundle's `site` unless
+    the project's own dependencies bring them. `polyfn package --explain` asks it with a manifest without
+    functions, since it imports no module.
+
+    `one_by_one` says of a function for messages that they come to it one at a time, so that it does not
+    matter to it whether the provider takes partial failure.
 
     `several` says that one deployment serves all functions of an artifact, and not one of them.
 
@@ -286,7 +289,8 @@ class Provider:
     sampler: Callable[[FunctionEntry, Any], Sequence[Sample]] | None = None
     checks: Callable[[Manifest, BaseModel], Sequence[tuple[str, str]]] | None = None
     rules: ArtifactRules | None = None
-    needs: Callable[[Manifest, BaseModel], Sequence[str]] | None = None
+    needs: Callable[[Manifest, BaseModel, str | None], Sequence[str]] | None = None
+    one_by_one: Callable[[FunctionEntry, BaseModel], bool] | None = None
     several: bool = False
     formats: tuple[str, ...] = ()
     platform_formats: frozenset[str] = frozenset()

@@ -101,8 +101,15 @@ def _messages(entry: FunctionEntry, settings: AzureSettings) -> Found:
         yield "note", _SUBSCRIBE.format(entry.name, f"what the topic {entry.trigger['name']} publishes")
     if type_ in ("eventHubTrigger", "cosmosDBTrigger") and own.retry is None:
         yield "warning", _FOREVER.format(entry.name, entry.name)
-    if own.batch:
+    # Of a queue the core says it.
+    if own.batch and entry.trigger["kind"] == "topic":
         yield "warning", _BATCH.format(entry.name)
+
+
+def comes_alone(entry: FunctionEntry, settings: AzureSettings) -> bool:
+    """Whether the messages of a function come one at a time."""
+    single = ("queueTrigger", "serviceBusTrigger", "eventGridTrigger")
+    return _type(entry, settings) in single and not settings.function(entry.name).batch
 
 
 def _changes(entry: FunctionEntry, settings: AzureSettings) -> Found:

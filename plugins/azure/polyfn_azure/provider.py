@@ -51,12 +51,21 @@ def _checks(manifest: Manifest, settings: BaseModel) -> Sequence[tuple[str, str]
     return checks(manifest, settings)
 
 
-def _needs(manifest: Manifest, settings: BaseModel) -> Sequence[str]:  # noqa: ARG001
-    """What serves."""
+def _needs(manifest: Manifest, settings: BaseModel, format_: str | None) -> Sequence[str]:  # noqa: ARG001
+    """What serves, where it is not Azure's own worker."""
     assert isinstance(settings, AzureSettings)
+    if format_ == "native":
+        return ()
     servers: Mapping[str, tuple[str, ...]] = {"uvicorn": ("uvicorn", "httptools"), "granian": ("granian",)}
     server = servers[settings.server]
     return (*server, "uvloop") if settings.loop == "uvloop" else server
+
+
+def _one_by_one(entry: FunctionEntry, settings: BaseModel) -> bool:
+    from polyfn_azure.checks import comes_alone
+
+    assert isinstance(settings, AzureSettings)
+    return comes_alone(entry, settings)
 
 
 @hookimpl
@@ -85,5 +94,6 @@ def polyfn_provider() -> Provider:
         sampler=_sampler,
         checks=_checks,
         needs=_needs,
+        one_by_one=_one_by_one,
         rules=RULES,
     )

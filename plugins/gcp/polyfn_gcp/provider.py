@@ -71,7 +71,7 @@ def _checks(manifest: Manifest, settings: BaseModel) -> Sequence[tuple[str, str]
     return checks(manifest, settings)
 
 
-def _needs(manifest: Manifest, settings: BaseModel) -> Sequence[str]:  # noqa: ARG001
+def _needs(manifest: Manifest, settings: BaseModel, format_: str | None) -> Sequence[str]:  # noqa: ARG001
     """What serves: the artifact is a service's image and a job's, and cannot know which it will be."""
     assert isinstance(settings, GcpSettings)
     server = {"uvicorn": ("uvicorn", "httptools"), "granian": ("granian",)}[settings.server]

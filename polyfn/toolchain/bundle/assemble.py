@@ -63,7 +63,7 @@ def needs(plan: Plan, manifest: Manifest) -> set[str]:
 def provider_needs(plan: Plan, manifest: Manifest) -> set[str]:
     """Return what the provider's runtime imports beyond the standard library."""
     asked = plan.provider.needs
-    return set() if asked is None else set(asked(manifest, plan.settings))
+    return set() if asked is None else set(asked(manifest, plan.settings, plan.format))
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ def main(start):
     print(json.dumps({"start": start, "path": sys.path, "cwd": os.getcwd(), "said": declaration.handler({})}))
 """
 
-Needs = Callable[[Manifest, BaseModel], Sequence[str]]
+Needs = Callable[[Manifest, BaseModel, str | None], Sequence[str]]
 
 
 class DeskSettings(BaseModel):

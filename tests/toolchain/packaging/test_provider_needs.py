@@ -18,7 +18,7 @@ def asked(desk):
     """Have the target need pf_server, and pf_small from its second drawer on; return what it was asked."""
     asked = []
 
-    def needs(manifest, settings):
+    def needs(manifest, settings, _format):
         asked.append((sorted(entry.name for entry in manifest.functions), settings.drawer))
         return ["pf_small"] * (settings.drawer > 1) + ["pf_server"]
 
