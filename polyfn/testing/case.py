@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from polyfn.toolchain.dialect import Logged
 
 
+#: Stands for a value that is the platform's own.
+OWN = "(its own)"
+
+
 class GoldenError(AssertionError):
     """The artifact does not do what it does on other platforms."""
 
@@ -82,25 +86,38 @@ class Comparison:
         if got != expected:
             self.faults.append(f"{name} is {got!r}, expected {expected!r}")
 
-    def lines(self, got: Sequence[Logged], expected: Sequence[Line], function: str, *, several: bool) -> None:
-        """Hold a log against the lines that it must have, in any order."""
-        came = Counter(_told(line) for line in got)
+    def lines(
+        self,
+        got: Sequence[Logged],
+        expected: Sequence[Line],
+        function: str,
+        *,
+        several: bool,
+        own: frozenset[str] = frozenset(),
+    ) -> None:
+        """Hold a log against the lines that it must have, in any order.
+
+        Of the facts in `own` any value will do.
+        """
+        came = Counter(_told(line, own) for line in got)
         meant = Counter(_meant(line) for line in expected)
         for line, count in (meant - came).items():
-            self.faults.append(f"the log lacks {line}" + (f" ({count} times)" if count > 1 else ""))
+            more = f" ({count} times)" if count > 1 else ""
+            self.faults.append(f"the log lacks {line}{more}")
         for line, count in (came - meant).items():
-            self.faults.append(f"the log has {line} and should not" + (f" ({count} times)" if count > 1 else ""))
+            more = f" ({count} times)" if count > 1 else ""
+            self.faults.append(f"the log has {line} and should not{more}")
         inside = {_meant(line) for line in expected if line.inside}
         for line in got:
-            if _told(line) in inside:
-                self._inside(line, function, several)
+            if (named := _told(line, own)) in inside:
+                self._inside(line, named, function, several)
 
-    def _inside(self, line: Logged, function: str, several: bool) -> None:
-        named = _told(line)
+    def _inside(self, line: Logged, named: str, function: str, several: bool) -> None:
         if not line.request_id:
             self.faults.append(f"the line {named} bears no request id")
         elif (facts := _facts(line.message)) is not None and facts["request_id"] != line.request_id:
-            self.faults.append(f"the line {named} is of request {line.request_id!r}, context of {facts['request_id']!r}")
+            other = facts["request_id"]
+            self.faults.append(f"the line {named} is of request {line.request_id!r}, the context of {other!r}")
         if line.function != function and (several or line.function is not None):
             self.faults.append(f"the line {named} is of function {line.function!r}, not {function!r}")
 
@@ -117,10 +134,11 @@ def _facts(message: str) -> dict[str, Any] | None:
     return facts
 
 
-def _told(line: Logged) -> str:
+def _told(line: Logged, own: frozenset[str]) -> str:
     facts = _facts(line.message)
     if facts is not None:
         facts.pop("request_id", None)
+        facts |= {name: OWN for name in own if facts.get(name) is not None}
     return _written(line.level, line.message, line.error, facts)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from polyfn.events import Event
-from polyfn.testing.case import Case, Comparison, GoldenError, Line
+from polyfn.testing.case import OWN, Case, Comparison, GoldenError, Line
 from polyfn.toolchain.provider import Capability
 
 if TYPE_CHECKING:
@@ -54,9 +54,9 @@ class Delivered:
         found = Comparison(f"{self.function} as {form.name}")
         self._settled(found, settled, form)
         if self.lines is not None:
-            expected = [_without(line, form.untold) for line in self.lines]
+            expected = [_without(line, form) for line in self.lines]
             got = await scene.wait_for_lines(len(expected))
-            found.lines(got, expected, self.function, several=stage.provider.several)
+            found.lines(got, expected, self.function, several=stage.provider.several, own=form.own)
         try:
             found.close()
         except GoldenError as error:
@@ -73,14 +73,12 @@ class Delivered:
             found.same("the delay", after, [self.delay] * self.outcomes.count(AGAIN))
 
 
-def _without(line: Line, untold: frozenset[str]) -> Line:
+def _without(line: Line, form: Form) -> Line:
     """What a form does not tell must be None: never an invented value."""
     if line.facts is None:
         return line
-    facts = {name: None if name in untold else value for name, value in line.facts.items()}
-    # The attempt of the context is that of the message.
-    if "told" in facts and "attempt" in untold:
-        facts["told"] = None
+    facts = {name: None if name in form.untold else value for name, value in line.facts.items()}
+    facts |= {name: OWN for name in form.own if name in facts}
     return Line(line.level, line.message, line.error, facts, line.inside)
 
 

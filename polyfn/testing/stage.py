@@ -9,12 +9,15 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import is_zipfile
 
 from polyfn.testing.project import artifact
 from polyfn.toolchain.cli.inside import artifact_manifest
+from polyfn.toolchain.emulation.unpacked import unpacked
 from polyfn.toolchain.errors import PluginError
 from polyfn.toolchain.plugins import Plugins
 from polyfn.toolchain.provider import Emulation
@@ -40,7 +43,7 @@ class Scene:
 
     async def invoke(self, native: Any) -> Invoked:
         """Deliver one native event."""
-        return await self.emulator.invoke(json.dumps(native).encode())
+        return await self.emulator.invoke(json.dumps(native, separators=(",", ":")).encode())
 
     def logged(self) -> list[Logged]:
         """Return the function's lines, without the platform's."""
@@ -67,6 +70,8 @@ class Stage:
         self.artifact = artifact(self.provider, self.plugins, folder)
         manifest = artifact_manifest(self.artifact)
         assert manifest is not None
+        self._room = ExitStack()
+        self._place = self._laid_out()
         self.manifest = manifest
         self._settings = self.provider.settings.model_validate(manifest.settings)
         self._open: dict[tuple[str | None, str], _Keeper] = {}
@@ -77,6 +82,13 @@ class Stage:
     async def __aexit__(self, *_: object) -> None:
         await asyncio.gather(*(keeper.close() for keeper in self._open.values()))
         self._open.clear()
+        self._room.close()
+
+    def _laid_out(self) -> Path:
+        """A zip that serves one function at a time is unpacked once, and not by each emulator."""
+        if self.provider.several or not is_zipfile(self.artifact):
+            return self.artifact
+        return self._room.enter_context(unpacked(self.artifact))
 
     def entry(self, function: str) -> FunctionEntry:
         """Return the manifest's entry of a golden function."""
@@ -100,7 +112,7 @@ class Stage:
     def emulation(self, function: str | None, options: Mapping[str, str], lines: list[str]) -> Emulation:
         """Return what `Provider.emulate` is given."""
         return Emulation(
-            artifact=self.artifact,
+            artifact=self._place,
             function=function,
             settings=self._settings,
             log=lines.append,

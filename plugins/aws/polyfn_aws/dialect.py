@@ -20,6 +20,9 @@ from polyfn_aws.samples import messages, single
 
 Events = Sequence[Event[Any]]
 
+#: Exceptions that Lambda has words of its own for.
+_ERRORS = {"Runtime.UnmarshalError": "PayloadError"}
+
 
 def dialect() -> Dialect:
     """Return how Lambda says it."""
@@ -52,8 +55,9 @@ def _queue(trigger: dict[str, Any], events: Events) -> list[Form]:
     name = str(trigger["name"])
     records = [_sqs(name, event, str(number), fifo) for number, event in enumerate(events)]
     # The queue of a FIFO form has another name than the trigger says: `.fifo` is part of it.
-    untold = frozenset({"delay", "origin"} if fifo else {"delay"})
-    return [Form("sqs-fifo" if fifo else "sqs", ({"Records": records},), untold, ordered=fifo)]
+    own = frozenset({"origin"} if fifo else ())
+    name = "sqs-fifo" if fifo else "sqs"
+    return [Form(name, ({"Records": records},), frozenset({"delay"}), own, ordered=fifo)]
 
 
 def _key(event: Event[Any]) -> Any:
@@ -101,8 +105,8 @@ def _iso(time: datetime) -> str:
 def _stream(trigger: dict[str, Any], events: Events) -> list[Form]:
     records = [_kinesis(trigger, event, number) for number, event in enumerate(events)]
     # A record has no attributes, and its id is made of its shard and its place there.
-    untold = frozenset({"id", "attempt", "color", "delay"})
-    return [Form("kinesis", ({"Records": records},), untold, ordered=True)]
+    untold = frozenset({"attempt", "color", "delay"})
+    return [Form("kinesis", ({"Records": records},), untold, frozenset({"id"}), ordered=True)]
 
 
 def _kinesis(trigger: dict[str, Any], event: Event[Any], number: int) -> dict[str, Any]:
@@ -170,10 +174,10 @@ def logged(line: str) -> Logged | None:
         told = None
     if not isinstance(told, dict) or "level" not in told:
         return None if _of_the_platform(line, told) else Logged(line)
-    error = told.get("errorType")
-    return Logged(
-        str(told.get("message") or ""), told["level"], request_id=told.get("requestId"), error=error
-    )
+    error = _ERRORS.get(str(told.get("errorType")), told.get("errorType"))
+    # The JSON format has no message beside an error that failed the invocation.
+    message = told.get("message") or ("the handler failed" if error else "")
+    return Logged(str(message), told["level"], request_id=told.get("requestId"), error=error)
 
 
 def _of_the_platform(line: str, told: Any) -> bool:

@@ -42,7 +42,7 @@ def _call(entry: FunctionEntry, events: Events) -> list[Form]:
 def _pushed(name: str, make: Callable[[Event[Any]], dict[str, Any]], events: Events, *untold: str) -> Form:
     """One request for each message; where messages have keys, the subscription keeps their order."""
     ordered = any(isinstance(event, Message) and event.key is not None for event in events)
-    return Form(name, tuple(make(event) for event in events), frozenset(untold), ordered)
+    return Form(name, tuple(make(event) for event in events), frozenset(untold), ordered=ordered)
 
 
 def _queue(entry: FunctionEntry, events: Events) -> list[Form]:
@@ -111,7 +111,8 @@ def _storage(entry: FunctionEntry, events: Events) -> list[Form]:
     given = {"key": change.key} | ({} if change.size is None else {"size": change.size})
     made = dict(single.storage(asked, given))
     # Google tells the size of an object that is gone as well.
-    return [Form(name, (made[name],)) for name in ("eventarc", "pubsub-notification")]
+    own = frozenset({"size"} if change.size is None else ())
+    return [Form(name, (made[name],), own=own) for name in ("eventarc", "pubsub-notification")]
 
 
 def _events(entry: FunctionEntry, events: Events) -> list[Form]:

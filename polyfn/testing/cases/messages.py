@@ -28,7 +28,6 @@ def seen(message: Message[Any], origin: str) -> Line:
     return saw(
         id=message.id,
         attempt=message.attempt,
-        told=message.attempt,
         key=message.key,
         time=WHEN.isoformat(),
         origin=origin,

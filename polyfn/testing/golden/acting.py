@@ -20,7 +20,6 @@ def saw_message(message: Message[Any], context: Context) -> None:
         context,
         id=message.id,
         attempt=message.attempt,
-        told=context.attempt,
         key=message.key,
         time=message.time.isoformat() if message.time else None,
         origin=message.origin,

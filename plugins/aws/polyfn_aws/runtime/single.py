@@ -4,8 +4,9 @@ What such an invocation returns goes nowhere, so success is `null`. An exception
 invokes again, twice by default, and then sends the event to the dead-letter queue or destination.
 """
 
-from polyfn.outcomes import Drop
+from polyfn.outcomes import Drop, Retry
 from polyfn.runtime import logs
+from polyfn_aws.runtime import logs as lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ def run(invoker: "Invoker", events: "Iterable[Event[Any]]", context: "Context") 
     """Call once per event and return `null`.
 
     A failure does not keep the events behind it from being tried; the first is raised at the end,
-    and Lambda sends all of them again. Drop is logged as an error and counts as success.
+    and Lambda sends all of them again. Drop is logged as an error and counts as success; Retry fails the
+    invocation as well, and is no error to the log.
     """
     first: Exception | None = None
     for event in events:
@@ -35,9 +37,12 @@ def run(invoker: "Invoker", events: "Iterable[Event[Any]]", context: "Context") 
         except Drop as drop:
             logs.report("ERROR", f"dropped: {drop.reason}", request_id=context.request_id)
         except Exception as error:  # noqa: BLE001  raised below
+            if isinstance(error, Retry):
+                logs.report("WARNING", f"to be retried: {error.reason}", request_id=context.request_id)
+                lines.told = error
             if first is None:
                 first = error
-            else:
+            elif error is not lines.told:
                 logs.report("ERROR", "the handler failed", error=error, request_id=context.request_id)
     if first is not None:
         raise first
