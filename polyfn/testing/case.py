@@ -101,12 +101,8 @@ class Comparison:
         """
         came = Counter(_told(line, own) for line in got)
         meant = Counter(_meant(line) for line in expected)
-        for line, count in (meant - came).items():
-            more = f" ({count} times)" if count > 1 else ""
-            self.faults.append(f"the log lacks {line}{more}")
-        for line, count in (came - meant).items():
-            more = f" ({count} times)" if count > 1 else ""
-            self.faults.append(f"the log has {line} and should not{more}")
+        self.faults += [f"the log lacks {text}" for text in (meant - came).elements()]
+        self.faults += [f"the log has {text} and should not" for text in (came - meant).elements()]
         inside = {_meant(line) for line in expected if line.inside}
         for line in got:
             if (named := _told(line, own)) in inside:
@@ -117,7 +113,9 @@ class Comparison:
             self.faults.append(f"the line {named} bears no request id")
         elif (facts := _facts(line.message)) is not None and facts["request_id"] != line.request_id:
             other = facts["request_id"]
-            self.faults.append(f"the line {named} is of request {line.request_id!r}, the context of {other!r}")
+            self.faults.append(
+                f"the line {named} is of request {line.request_id!r}, the context of {other!r}"
+            )
         if line.function != function and (several or line.function is not None):
             self.faults.append(f"the line {named} is of function {line.function!r}, not {function!r}")
 

@@ -40,6 +40,7 @@ class Delivered:
             forms = [form for form in forms if "delay" not in form.untold]
         if not forms:
             raise GoldenError(f"target {stage.provider.name!r} has no form for {self.function}")
+        stage.forms.update({(str(entry.trigger["kind"]), form.name): form for form in forms})
         faults = [fault for form in forms if (fault := await self._fault(stage, form))]
         if faults:
             raise GoldenError("\n".join(faults))

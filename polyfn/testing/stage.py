@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from zipfile import is_zipfile
 
 from polyfn.testing.project import artifact
@@ -23,7 +23,7 @@ from polyfn.toolchain.plugins import Plugins
 from polyfn.toolchain.provider import Emulation
 
 if TYPE_CHECKING:
-    from polyfn.toolchain.dialect import Dialect, Front, Logged
+    from polyfn.toolchain.dialect import Dialect, Form, Front, Logged
     from polyfn.toolchain.manifest import FunctionEntry
     from polyfn.toolchain.provider import Emulator, Invoked, Provider
 
@@ -70,13 +70,15 @@ class Stage:
         self.artifact = artifact(self.provider, self.plugins, folder)
         manifest = artifact_manifest(self.artifact)
         assert manifest is not None
+        #: Every form that events were delivered in: (kind of trigger, name) to that form.
+        self.forms: dict[tuple[str, str], Form] = {}
         self._room = ExitStack()
         self._place = self._laid_out()
         self.manifest = manifest
         self._settings = self.provider.settings.model_validate(manifest.settings)
         self._open: dict[tuple[str | None, str], _Keeper] = {}
 
-    async def __aenter__(self) -> Stage:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -26,7 +26,8 @@ class Form:
     `deliveries` are native events, as the JSON that `Emulator.invoke` takes: one that holds every event,
     or one for each, in their order. `untold` names the facts that this form has no place for: attributes
     of the neutral event, which must arrive as None, and `delay`, that of `Retry(after=...)`. `own` names
-    those for which the platform has a value of its own, which must arrive, whatever it is. `ordered` tells that the platform holds back what follows a failure.
+    those for which the platform has a value of its own, which must arrive, whatever it is. `ordered` tells
+    that the platform holds back what follows a failure.
     """
 
     name: str

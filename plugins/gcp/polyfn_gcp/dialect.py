@@ -36,7 +36,9 @@ def forms(entry: FunctionEntry, events: Events) -> Sequence[Form]:
 
 
 def _call(entry: FunctionEntry, events: Events) -> list[Form]:
-    return [Form("call", tuple(native for event in events for _, native in requests.call(entry, event.payload)))]
+    return [
+        Form("call", tuple(native for event in events for _, native in requests.call(entry, event.payload)))
+    ]
 
 
 def _pushed(name: str, make: Callable[[Event[Any]], dict[str, Any]], events: Events, *untold: str) -> Form:
@@ -80,7 +82,10 @@ def _push(entry: FunctionEntry, subscription: str, event: Event[Any]) -> dict[st
 
 def _published(envelope: dict[str, Any], event: Event[Any]) -> dict[str, Any]:
     """An envelope around a message. The attempt is there where a dead-letter topic is configured."""
-    told: dict[str, Any] = {"data": base64.b64encode(event.raw).decode(), "attributes": dict(event.attributes)}
+    told: dict[str, Any] = {
+        "data": base64.b64encode(event.raw).decode(),
+        "attributes": dict(event.attributes),
+    }
     told |= {"messageId": event.id, "message_id": event.id}
     if event.time is not None:
         told |= {"publishTime": event.time.strftime(_TIME), "publish_time": event.time.strftime(_TIME)}

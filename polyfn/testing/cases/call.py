@@ -24,7 +24,15 @@ CASES = (
     calling.case("call-bytes", "sized", {"a": 1}, {"size": 7}),
     calling.case("call-context-start-hook-and-resource", "met", {}, _MET),
     calling.case("call-logs", "levels", {}, "logged", lines=_LEVELS),
-    calling.case("call-fails", "failing", {}, FAILURE, lines=(Line("ERROR", "the handler failed", error="ValueError"),)),
+    calling.case(
+        "call-fails", "failing", {}, FAILURE, lines=(Line("ERROR", "the handler failed", error="ValueError"),)
+    ),
     asking.called("call-over-http", "greeted", {"name": "Ada"}, 200, {"message": "hello, Ada"}),
-    asking.called("call-fails-over-http", "failing", {}, 500, lines=(Line("ERROR", "the handler failed", error="ValueError"),)),
+    asking.called(
+        "call-fails-over-http",
+        "failing",
+        {},
+        500,
+        lines=(Line("ERROR", "the handler failed", error="ValueError"),),
+    ),
 )

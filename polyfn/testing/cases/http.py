@@ -1,11 +1,13 @@
 """HTTP, as a client sees it."""
 
+from typing import Any
+
 from polyfn.testing.asking import case
 from polyfn.testing.case import Line
 
 _PROBLEM = {"content-type": "application/problem+json"}
 _BINARY = bytes(range(256)) * 3
-_SHOWN = {"id": "7", "colors": [], "size": None, "many": ""}
+_SHOWN: dict[str, Any] = {"id": "7", "colors": [], "size": None, "many": ""}
 _BAKED = ("one=1; Path=/", "two=2; Expires=Thu, 01 Jan 2026 00:00:00 GMT")
 
 CASES = (

@@ -14,7 +14,6 @@ _THREE = (doing("return", 0), doing("fail", 1), doing("drop", 2))
 _MIXED = (doing("return", 0), doing("fail", 1), doing("return", 2))
 _FIFO = tuple(doing(do, number, key="group-1") for number, do in enumerate(("return", "fail", "return")))
 _THIRD = doing("return", attempt=3)
-_BYTES = b"\x00\x01\xfe\xff" * 8
 
 CASES = (
     case("queue-return", _QUEUE, "worked", _DONE, becomes=[DONE], lines=[seen(_DONE, "golden")]),
@@ -35,8 +34,8 @@ CASES = (
     case("queue-unicode", _QUEUE, "weighed", message("✓ \U0001f600\n".encode(), id=IDS[0]), becomes=[DONE],
          lines=[saw(raw="✓ \U0001f600\n".encode().hex())]),
     case("queue-one-batch-of-one", _QUEUE, "audited", _DONE, becomes=[DONE], lines=[Line("INFO", "batch")]),
-    case("queue-retry-delay", _QUEUE, "worked", _RETRY, becomes=[AGAIN], delay=30.0,
-         lines=[seen(_RETRY, "golden"), RETRIED], also=(Capability.RETRY_DELAY,)),
+    case("retry-delay", Capability.RETRY_DELAY, "worked", _RETRY, becomes=[AGAIN], delay=30.0,
+         lines=[seen(_RETRY, "golden"), RETRIED], also=(_QUEUE,)),
     case("partial-failure-of-messages", _PARTIAL, "worked", *_THREE, becomes=[DONE, AGAIN, GONE],
          lines=[*(seen(one, "golden") for one in _THREE), FAILED, DROPPED], also=(_QUEUE,)),
     case("partial-failure-of-messages-async", _PARTIAL, "worked_async", *_THREE, becomes=[DONE, AGAIN, GONE],

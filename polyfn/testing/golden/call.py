@@ -2,9 +2,10 @@
 
 import logging
 
+from pydantic import BaseModel
+
 import polyfn
 from polyfn import Context
-from pydantic import BaseModel
 
 log = logging.getLogger("golden")
 started: list[str] = []
@@ -79,7 +80,7 @@ def levels(event: dict) -> str:  # type: ignore[type-arg]  # noqa: ARG001
     log.critical("at critical")
     print("golden: printed", flush=True)
     try:
-        {}["no such key"]
+        dict[str, str]()["no such key"]
     except KeyError:
         log.exception("caught")
     return "logged"

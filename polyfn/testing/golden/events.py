@@ -1,9 +1,10 @@
 """Golden functions that take events."""
 
-import polyfn
 from golden.acting import act, saw
-from polyfn import Context, Event, Events
 from pydantic import BaseModel
+
+import polyfn
+from polyfn import Context, Event, Events
 
 
 class Order(BaseModel):

@@ -1,9 +1,10 @@
 """Golden functions that take messages of a queue."""
 
-import polyfn
 from golden.acting import act, log, saw, saw_message
-from polyfn import Batch, Context, Message, Queue
 from pydantic import BaseModel
+
+import polyfn
+from polyfn import Batch, Context, Message, Queue
 
 
 class Order(BaseModel):

@@ -1,7 +1,8 @@
 """Golden functions that a schedule calls. A tick says nothing of what to do, so there is one for each."""
 
-import polyfn
 from golden.acting import act, saw
+
+import polyfn
 from polyfn import Context, Schedule, Tick
 
 

@@ -1,7 +1,8 @@
 """Golden functions that changes of objects call. The first folder of the key says what to do."""
 
-import polyfn
 from golden.acting import act, saw
+
+import polyfn
 from polyfn import Context, ObjectChange, Storage
 
 

@@ -1,7 +1,8 @@
 """Golden functions that take records of a stream."""
 
-import polyfn
 from golden.acting import act, saw, saw_message
+
+import polyfn
 from polyfn import Context, Message, Stream
 
 

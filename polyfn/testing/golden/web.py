@@ -3,9 +3,10 @@
 import logging
 from typing import Any
 
+from pydantic import BaseModel
+
 import polyfn
 from polyfn import Context, Http, HTTPError, Request, Response
-from pydantic import BaseModel
 
 log = logging.getLogger("golden")
 
