@@ -23,9 +23,9 @@ SECRET = b"golden secret"
 class Asked:
     """A request to a function's deployment, and the response. It is run through every front.
 
-    `target` is the raw path with its query, None for where a function is called; `body` may be bytes, or anything that JSON can say, and so
-    may `expected`. `headers` are those that the response must have, several of a name joined by a comma;
-    `cookies` are all its Set-Cookie headers.
+    `target` is the raw path with its query, None for where a function is called; `body` may be bytes, or
+    anything that JSON can say, and so may `expected`. `headers` are those that the response must have,
+    several of a name joined by a comma; `cookies` are all its Set-Cookie headers.
     """
 
     name: str
@@ -42,11 +42,9 @@ class Asked:
 
     async def __call__(self, stage: Stage) -> None:
         """Run it. Raises GoldenError."""
-        faults = []
-        for front in stage.dialect.fronts:
-            if self.name not in front.lacks and (fault := await self._fault(stage, front)):
-                faults.append(fault)
-        if all(self.name in front.lacks for front in stage.dialect.fronts):
+        fronts = [front for front in stage.dialect.fronts if self.name not in front.lacks]
+        faults = [fault for front in fronts if (fault := await self._fault(stage, front))]
+        if not fronts:
             faults.append(f"every front of {stage.provider.name!r} lacks it")
         if faults:
             raise GoldenError("\n".join(faults))

@@ -1,4 +1,4 @@
-"""The golden suite as a pytest class. A provider's tests subclass it:
+"""The golden suite as a pytest class, which a provider's tests subclass.
 
     from polyfn.testing import ProviderConformance
 

@@ -22,7 +22,8 @@ DONE, AGAIN, DROPPED = "done", "again", "dropped"
 class Delivered:
     """Events for a function, and what is expected. It is run in every form that the platform has.
 
-    `lines` are those of the log, None where they are not looked at. `delay` is what the platform must heed of `Retry(after=...)`: asked only of forms that can carry one.
+    `lines` are those of the log, None where they are not looked at. `delay` is what the platform must heed
+    of `Retry(after=...)`: asked only of forms that can carry one.
     """
 
     function: str

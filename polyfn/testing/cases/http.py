@@ -6,6 +6,7 @@ from polyfn.testing.asking import case
 from polyfn.testing.case import Line
 
 _PROBLEM = {"content-type": "application/problem+json"}
+_TEXT = "wörld".encode()
 _BINARY = bytes(range(256)) * 3
 _SHOWN: dict[str, Any] = {"id": "7", "colors": [], "size": None, "many": ""}
 _BAKED = ("one=1; Path=/", "two=2; Expires=Thu, 01 Jan 2026 00:00:00 GMT")
@@ -28,7 +29,7 @@ CASES = (
          sent=(("content-type", "application/json"),)),
     case("http-binary-both-ways", "returned", "PUT /golden/bytes", 200, _BINARY, body=_BINARY,
          headers={"content-type": "application/octet-stream", "x-size": "768"}),
-    case("http-text-both-ways", "returned", "PUT /golden/bytes", 200, "wörld".encode(), body="wörld".encode(),
+    case("http-text-both-ways", "returned", "PUT /golden/bytes", 200, _TEXT, body=_TEXT,
          sent=(("content-type", "text/plain; charset=utf-8"),), headers={"x-size": "6"}),
     case("http-empty-body", "returned", "PUT /golden/bytes", 200, b"", headers={"x-size": "0"}),
     case("http-cookies", "baked", "GET /golden/cookies", 200, {"cookies": {"a": "1", "b": "2"}},
@@ -38,7 +39,8 @@ CASES = (
     case("http-failure", "broken", "GET /golden/failing", 500, headers=_PROBLEM,
          lines=(Line("ERROR", "the handler failed", error="ValueError"),)),
     case("http-head", "shown", "HEAD /golden/items/7", 200, b"", headers={"content-type": "application/json"}),
-    case("http-options", "shown", "OPTIONS /golden/items/7", 204, b"", headers={"allow": "GET,HEAD,OPTIONS"}),
+    case("http-options", "shown", "OPTIONS /golden/items/7", 204, b"",
+         headers={"allow": "GET,HEAD,OPTIONS"}),
     case("http-not-found", "shown", "GET /golden/nowhere", 404, headers=_PROBLEM),
     case("http-method-not-allowed", "shown", "DELETE /golden/items/7", 405,
          headers={**_PROBLEM, "allow": "GET,HEAD"}),

@@ -1,1 +1,1 @@
-"""The golden source: one module per capability, the same for every provider. See polyfn/testing/project.py."""
+"""The golden source: one module per capability, the same for every provider."""

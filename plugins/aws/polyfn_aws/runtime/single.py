@@ -6,7 +6,6 @@ invokes again, twice by default, and then sends the event to the dead-letter que
 
 from polyfn.outcomes import Drop, Retry
 from polyfn.runtime import logs
-from polyfn_aws.runtime import logs as lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,12 +37,19 @@ def run(invoker: "Invoker", events: "Iterable[Event[Any]]", context: "Context") 
             logs.report("ERROR", f"dropped: {drop.reason}", request_id=context.request_id)
         except Exception as error:  # noqa: BLE001  raised below
             if isinstance(error, Retry):
-                logs.report("WARNING", f"to be retried: {error.reason}", request_id=context.request_id)
-                lines.told = error
+                _report(error, context)
             if first is None:
                 first = error
-            elif error is not lines.told:
+            elif not isinstance(error, Retry):
                 logs.report("ERROR", "the handler failed", error=error, request_id=context.request_id)
     if first is not None:
         raise first
     return DONE
+
+
+def _report(retry: Retry, context: "Context") -> None:
+    """Log a retry as what it is. It fails the invocation, and the loop need not log it again."""
+    from polyfn_aws.runtime import logs as lines
+
+    logs.report("WARNING", f"to be retried: {retry.reason}", request_id=context.request_id)
+    lines.told = retry
