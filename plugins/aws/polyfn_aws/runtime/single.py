@@ -37,19 +37,16 @@ def run(invoker: "Invoker", events: "Iterable[Event[Any]]", context: "Context") 
             logs.report("ERROR", f"dropped: {drop.reason}", request_id=context.request_id)
         except Exception as error:  # noqa: BLE001  raised below
             if isinstance(error, Retry):
-                _report(error, context)
+                logs.report("WARNING", f"to be retried: {error.reason}", request_id=context.request_id)
             if first is None:
                 first = error
             elif not isinstance(error, Retry):
                 logs.report("ERROR", "the handler failed", error=error, request_id=context.request_id)
+    if isinstance(first, Retry):
+        from polyfn_aws.runtime import logs as lines
+
+        # It fails the invocation, and the loop need not log it as an error.
+        lines.told = first
     if first is not None:
         raise first
     return DONE
-
-
-def _report(retry: Retry, context: "Context") -> None:
-    """Log a retry as what it is. It fails the invocation, and the loop need not log it again."""
-    from polyfn_aws.runtime import logs as lines
-
-    logs.report("WARNING", f"to be retried: {retry.reason}", request_id=context.request_id)
-    lines.told = retry
