@@ -6,7 +6,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 PYTEST_ARGS ?= -n auto
 
-.PHONY: demo test check lint types bench schemas requirements clean
+.PHONY: demo test check lint types bench schemas matrix requirements clean
 
 demo: $(READY)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
@@ -40,6 +40,9 @@ $(READY): requirements/dev.txt pyproject.toml plugins/aws/pyproject.toml plugins
 	$(PYTHON) -m pip --python $(BIN)/python install --quiet --require-hashes -r requirements/dev.txt
 	$(PYTHON) -m pip --python $(BIN)/python install --quiet --no-deps --no-build-isolation -e . -e plugins/aws -e plugins/azure -e plugins/gcp
 	touch $@
+
+matrix: $(READY)
+	$(BIN)/python -m polyfn.testing.matrix docs/providers.md
 
 requirements: $(READY)
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

@@ -76,7 +76,7 @@ def serve(invoker: "Invoker", request: "Request[Any]", context: "Context") -> Re
 
 
 def _refuse(trigger: "Any", request: "Request[Any]") -> Reply | None:
-    """Answer 404 or 405 for what the trigger's route or method does not take; fill in the params."""
+    """Answer 404, 405 or OPTIONS for what the trigger's route or method does not take; fill in the params."""
     params = routes.match(getattr(trigger, "route", None), request.raw_path)
     if params is None:
         return problem(404)
@@ -85,6 +85,8 @@ def _refuse(trigger: "Any", request: "Request[Any]") -> Reply | None:
     if method is None or request.method == method or (method == "GET" and request.method == "HEAD"):
         return None
     allowed = "GET, HEAD" if method == "GET" else method
+    if request.method == "OPTIONS":
+        return Reply(204, Headers({"allow": f"{allowed}, OPTIONS"}))
     return problem(405, headers=Headers({"allow": allowed}))
 
 

@@ -21,6 +21,7 @@ from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
+from polyfn.toolchain.dialect import Dialect
 from polyfn.toolchain.manifest import FunctionEntry, Manifest
 
 #: The level of this seam. A provider names the level it was written for; polyfn speaks this one and
@@ -251,7 +252,8 @@ class Provider:
     has `main(start: dict) -> None`, which serves until the platform ends it. `ships` are the
     top-level packages or dotted subpackages copied into a bundle for it. `sampler` makes native
     events for a function, with the given data as payload where it is not None; the first sample is
-    the default form. `checks` returns findings for `polyfn check`, as (severity, message) pairs.
+    the default form. `dialect` is what the golden suite of `polyfn.testing` speaks to the platform by.
+    `checks` returns findings for `polyfn check`, as (severity, message) pairs.
     `rules` are what `polyfn verify` holds an artifact against. `pythons` are minor versions; from 3.13
     on each stands for its free-threaded build as well. `platform_pythons` are the platform's own.
 
@@ -287,6 +289,7 @@ class Provider:
     emulate: Callable[[Emulation], AbstractAsyncContextManager[Emulator]] | None = None
     deploy: Callable[[Artifact, BaseModel], None] | None = None
     sampler: Callable[[FunctionEntry, Any], Sequence[Sample]] | None = None
+    dialect: Callable[[], Dialect] | None = None
     checks: Callable[[Manifest, BaseModel], Sequence[tuple[str, str]]] | None = None
     rules: ArtifactRules | None = None
     needs: Callable[[Manifest, BaseModel, str | None], Sequence[str]] | None = None

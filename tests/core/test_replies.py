@@ -235,6 +235,8 @@ def test_the_response_that_begins_a_stream_has_no_body_of_its_own(lines: list[An
         (Http("GET", "/a"), "GET", "/b", 404, None),
         (Http("GET", "/a"), "POST", "/a", 405, "GET, HEAD"),
         (Http("POST", "/a"), "HEAD", "/a", 405, "POST"),
+        (Http("GET", "/a"), "OPTIONS", "/b", 404, None),
+        (Http(None, "/a"), "OPTIONS", "/a", 200, None),
         (Http("GET", "/a"), "POST", "/b", 404, None),
         (Http("POST"), "POST", "/any", 200, None),
         (Http(None, "/a"), "PURGE", "/a", 200, None),
@@ -249,6 +251,12 @@ def test_only_the_route_and_the_method_are_served(
     assert (reply.status, reply.headers.get("allow")) == (status, allow)
     if status != 200 and method != "HEAD":
         assert json.loads(reply.body)["status"] == status
+
+
+@pytest.mark.parametrize(("method", "allow"), [("GET", "GET, HEAD, OPTIONS"), ("POST", "POST, OPTIONS")])
+def test_options_tells_the_methods_of_a_route(method: str, allow: str) -> None:
+    reply = answer(lambda: "served", Http(method, "/a"), method="OPTIONS", path="/a")
+    assert (reply.status, reply.headers.get("allow"), reply.body) == (204, allow, b"")
 
 
 def test_the_routes_parameters_are_the_requests() -> None:

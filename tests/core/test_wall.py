@@ -195,6 +195,31 @@ def test_what_ships_imports_the_standard_library_and_what_ships(path: Path) -> N
             assert first in sys.stdlib_module_names or first in GUESTS.get(path.name, ()), name
 
 
+TESTING = sorted((ROOT / "polyfn/testing").rglob("*.py"))
+#: What the golden project imports: what any project may.
+GOLDEN = {"polyfn", "golden", "pydantic"}
+
+
+@pytest.mark.parametrize("path", TESTING, ids=lambda path: str(path.relative_to(ROOT)))
+def test_testing_stays_home_and_names_no_provider(path: Path) -> None:
+    """It may use the toolchain, and pytest where its class is; a provider is reached by its target."""
+    is_golden = path.parent.name == "golden"
+    for name in _imported(path):
+        first = name.split(".")[0]
+        assert not first.startswith("polyfn_"), name
+        assert first != "pytest" or path.name == "conformance.py", name
+        if is_golden:
+            assert first in GOLDEN | sys.stdlib_module_names, name
+            assert not name.startswith(("polyfn.toolchain", "polyfn.testing", "polyfn.runtime")), name
+
+
+def test_testing_is_imported_without_pytest_and_without_the_toolchain() -> None:
+    program = "import sys\nfrom polyfn.testing import invoke, message\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    gained = set(done.stdout.split()) - _at_start()
+    assert not {name for name in gained if name.startswith(("pytest", "_pytest", "polyfn.toolchain"))}
+
+
 PROVIDERS = {"aws", "gcp", "azure", "lambda", "google", "amazon", "sqs", "pubsub"}
 
 

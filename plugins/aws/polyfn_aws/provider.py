@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from polyfn.toolchain.dialect import Dialect
 from polyfn.toolchain.hooks import hookimpl
 from polyfn.toolchain.manifest import FunctionEntry, Manifest
 from polyfn.toolchain.provider import (
@@ -46,6 +47,12 @@ def _sampler(entry: FunctionEntry, data: Any) -> Sequence[Sample]:
     return sampler(entry, data)
 
 
+def _dialect() -> Dialect:
+    from polyfn_aws.dialect import dialect
+
+    return dialect()
+
+
 def _checks(manifest: Manifest, settings: BaseModel) -> Sequence[tuple[str, str]]:
     from polyfn_aws.checks import checks
 
@@ -71,6 +78,7 @@ def polyfn_provider() -> Provider:
         package=_package,
         emulate=_emulate,
         sampler=_sampler,
+        dialect=_dialect,
         checks=_checks,
         rules=RULES,
     )

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 request_id = ""
 tenant_id: str | None = None
 
+#: The exception that the log has already, of those that fail an invocation.
+told: BaseException | None = None
+
 #: Whether AWS_LAMBDA_LOG_FORMAT asks for JSON.
 as_json = False
 #: The number of the least level that is written, None if the platform names none.

@@ -170,10 +170,12 @@ class Loop:
         self.state = HANDLING
 
     def fail(self, headers: "dict[str, str]", error: BaseException) -> None:
-        """Log an error and post it."""
+        """Log an error, unless it was logged where it is known what it means, and post it."""
         from polyfn_aws.runtime import faults
 
-        logs.emit_error("ERROR", "", error)
+        if error is not logs.told:
+            logs.emit_error("ERROR", "", error)
+        logs.told = None
         self.state = ANSWERING
         fault = faults.describe(error, headers["lambda-runtime-aws-request-id"])
         more = b"Content-Type: application/json\r\n%sContent-Length: %d\r\n" % (

@@ -127,9 +127,12 @@ def _report(delivery: Delivery, failed: "list[Message[Any]]") -> "list[dict[str,
 
 
 def _whole(failed: "list[Message[Any]]") -> BaseException:
-    """What fails the invocation: the first failure; the others are in the log."""
+    """What fails the invocation: the first failure. All of them are in the log."""
     error = failed[0].error
     if error is not None:
+        from polyfn_aws.runtime import logs
+
+        logs.told = error
         return error
     from polyfn.errors import PolyfnError
 

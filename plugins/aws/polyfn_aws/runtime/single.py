@@ -4,7 +4,7 @@ What such an invocation returns goes nowhere, so success is `null`. An exception
 invokes again, twice by default, and then sends the event to the dead-letter queue or destination.
 """
 
-from polyfn.outcomes import Drop
+from polyfn.outcomes import Drop, Retry
 from polyfn.runtime import logs
 
 TYPE_CHECKING = False
@@ -23,7 +23,8 @@ def run(invoker: "Invoker", events: "Iterable[Event[Any]]", context: "Context") 
     """Call once per event and return `null`.
 
     A failure does not keep the events behind it from being tried; the first is raised at the end,
-    and Lambda sends all of them again. Drop is logged as an error and counts as success.
+    and Lambda sends all of them again. Drop is logged as an error and counts as success; Retry fails the
+    invocation as well, and is no error to the log.
     """
     first: Exception | None = None
     for event in events:
@@ -35,10 +36,17 @@ def run(invoker: "Invoker", events: "Iterable[Event[Any]]", context: "Context") 
         except Drop as drop:
             logs.report("ERROR", f"dropped: {drop.reason}", request_id=context.request_id)
         except Exception as error:  # noqa: BLE001  raised below
+            if isinstance(error, Retry):
+                logs.report("WARNING", f"to be retried: {error.reason}", request_id=context.request_id)
             if first is None:
                 first = error
-            else:
+            elif not isinstance(error, Retry):
                 logs.report("ERROR", "the handler failed", error=error, request_id=context.request_id)
+    if isinstance(first, Retry):
+        from polyfn_aws.runtime import logs as lines
+
+        # It fails the invocation, and the loop need not log it as an error.
+        lines.told = first
     if first is not None:
         raise first
     return DONE

@@ -50,6 +50,31 @@ def test_the_error_is_logged_as_one_event(serve, platform):
     assert one.err == ""
 
 
+def test_a_retry_is_no_error_of_the_log_and_fails_the_invocation(serve, platform):
+    code = """
+    @polyfn.function(polyfn.Schedule("0 6 * * *"))
+    def main():
+        raise polyfn.Retry("not yet")
+    """
+    one = serve(code, [platform.Event({"own": "payload"}, id="r-1"), platform.Event({}, id="r-2")])
+    assert [post.json()["errorType"] for post in one.api.posts] == ["Retry", "Retry"]
+    levels = re.findall(r"^\[(\w+)\]\t\S+\tr-\d\t(.*)$", one.out, re.MULTILINE)
+    assert levels == [("WARNING", "to be retried: not yet")] * 2
+
+
+def test_what_fails_a_topics_invocation_is_logged_once(serve, platform):
+    code = """
+    @polyfn.function(polyfn.Topic("t"))
+    def main(message: polyfn.Message):
+        raise ValueError("boom")
+    """
+    record = {"EventSource": "aws:sns", "Sns": {"MessageId": "m-1", "Message": "{}", "TopicArn": "a:t"}}
+    one = serve(code, [platform.Event({"Records": [record]}, id="r-1")])
+    assert one.api.posts[0].json()["errorType"] == "ValueError"
+    assert one.out.count("ValueError: boom") == 1
+    assert "message failed message_id=m-1: ValueError: boom" in one.out
+
+
 def test_async_frames_of_the_event_loop_are_left_out(serve, platform):
     code = """
     import asyncio

@@ -1,0 +1,1 @@
+"""The golden source: one module per capability, the same for every provider."""
