@@ -2,8 +2,10 @@
 
 import pytest
 
+from polyfn.toolchain.checks import capabilities
 from polyfn_azure.checks import checks
 from polyfn_azure.host_json import custom_handler, host_json
+from polyfn_azure.provider import polyfn_provider
 from polyfn_azure.refusals import refusals
 from polyfn_azure.settings import AzureSettings
 from polyfn_azure.transports import plan
@@ -130,8 +132,19 @@ def test_where_messages_end(entry, said):
     notes = texts(said(entry("f", "topic", name="news")), "note")
     assert any("dead-letter" in text for text in notes)
     assert any("subscription 'f'" in text for text in notes)
-    found = said(entry("f", "queue", name="q"), queue="servicebus", functions={"f": {"batch": True}})
+    found = said(entry("f", "topic", name="q"), functions={"f": {"batch": True}})
     assert any("whole delivery comes again" in text for text in texts(found, "warning"))
+
+
+def test_whose_batches_come_again(entry, manifest):
+    """The core says it, of functions whose messages do not come one at a time."""
+    provider = polyfn_provider()
+    queue, stream = entry("q", "queue", name="q"), entry("s", "stream", name="s")
+    many = AzureSettings(queue="servicebus", functions={"q": {"batch": True}})
+    for settings, names in ((AzureSettings(), ["s"]), (many, ["q", "s"])):
+        every = capabilities(manifest(queue, stream), provider, settings)
+        found = [one for one in every if "repeated" in one.message]
+        assert [one.function for one in found] == names
 
 
 def test_what_event_grid_has_to_send(entry, said):
