@@ -183,9 +183,7 @@ def azurite() -> Path:
             shutil.rmtree(staged, ignore_errors=True)
             staged.mkdir()
             command = [program("npm"), "install", "--no-audit", "--no-fund", "--ignore-scripts"]
-            got = subprocess.run(
-                [*command, f"azurite@{AZURITE}"], cwd=staged, capture_output=True, text=True
-            )
+            got = subprocess.run([*command, f"azurite@{AZURITE}"], cwd=staged, capture_output=True, text=True)
             if got.returncode != 0:
                 reason = (got.stderr.strip().splitlines() or ["no reason given"])[-1]
                 raise MissingPartError(f"npm cannot install azurite {AZURITE}: {reason}")

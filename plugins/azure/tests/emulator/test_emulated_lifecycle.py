@@ -31,7 +31,9 @@ def alive(pid: int) -> bool:
 
 
 def test_environment(bench, run):
-    source = "serve(lambda request: request.reply({'e': dict(os.environ), 'd': os.getcwd(), 'v': sys.argv[1:]}))"
+    source = (
+        "serve(lambda request: request.reply({'e': dict(os.environ), 'd': os.getcwd(), 'v': sys.argv[1:]}))"
+    )
     app = bench.app(source, customHandler={"enableProxyingHttpRequest": True})
 
     async def work():
@@ -169,8 +171,7 @@ def test_it_is_killed_without_a_word(bench, run):
 
     async def work():
         async with bench.emulate(bench.app(source, **PROXY)) as emulator:
-            pid = int((await emulator.http.get("/api/hello")).text)
-        return pid
+            return int((await emulator.http.get("/api/hello")).text)
 
     pid = run(work())
     assert not alive(pid)
@@ -283,7 +284,7 @@ def test_what_is_no_app_is_refused(bench, run, tmp_path):
             pass
 
     (tmp_path / "empty").mkdir()
-    with pytest.raises(EmulationError, match="there is no host.json"):
+    with pytest.raises(EmulationError, match=r"there is no host\.json"):
         run(work(tmp_path / "empty"))
     with pytest.raises(EmulationError, match="does not exist"):
         run(work(tmp_path / "nothing"))
