@@ -207,7 +207,8 @@ def work(data, metadata):
     outputs = [
         {
             "name": name, "type": kind, "direction": "out",
-            "queueName" if kind == "queue" else "path": f"{store.name}{'-' if kind == 'queue' else '/in/'}{name}",
+            **({"queueName": store.name + f"-{name}"} if kind == "queue" else {}),
+            **({"path": f"{store.name}/in/{name}"} if kind == "blob" else {}),
         }
         for name, kind in names.items()
     ]  # fmt: skip

@@ -95,7 +95,7 @@ def test_size_of_a_queues_envelope():
     """deferred: host 4.1048 sent 421 bytes for a text of 11 to QueueBody, from Azurite, three times.
 
     The binding is called item (fixtures.mjs), and Azurite makes such receipts (its getPopReceipt).
-    So there are no keys in Metadata but these, and their dates have no fraction; that of UtcNow has seven digits.
+    So there are no keys in Metadata but these, and their dates have no fraction; UtcNow's has seven digits.
     """
     text = "queued body"
     receipt = "MTBTZXAyMDI2MTU6NDk6MTNjNmMz"
