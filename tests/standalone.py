@@ -21,7 +21,7 @@ from tests import parts, suites
 
 PYTHON = "3.11"
 #: The Debian suite that has a version; None is this machine's own. A root to run it in is of the same suite.
-SUITES = {"3.11": None, "3.14": "forky", "3.15": "forky"}
+SUITES = {"3.11": None, "3.13": "trixie", "3.14": "forky", "3.15": "forky"}
 #: The libraries of this machine's suite; those of another are looked up.
 LIBRARIES = (
     "libexpat1", "zlib1g", "libssl3", "libffi8", "libbz2-1.0", "liblzma5", "libsqlite3-0", "libuuid1",

@@ -49,8 +49,9 @@ def platforms(provider: Provider, archs: Sequence[Arch]) -> list[Platform]:
     wanted = list(dict.fromkeys(archs)) or ["amd64" if "amd64" in there else next(iter(there))]
     for arch in wanted:
         if arch not in there:
+            why = f": {provider.absent[arch]}" if arch in provider.absent else ""
             raise PlatformError(
-                f"the target {provider.name!r} has no architecture {arch!r}; it has {', '.join(there)}"
+                f"the target {provider.name!r} has no architecture {arch!r}{why}; it has {', '.join(there)}"
             )
     return [there[arch] for arch in wanted]
 

@@ -266,7 +266,8 @@ class Provider:
     among `platform_formats` carry no interpreter: for them, `platform` is the default source of one.
     `combine` makes one artifact of several architectures' ones, or returns None to leave them as they
     are. `inputs` tells what else an artifact is made from, by name, such as the digest of a base image:
-    where that changes, the artifact is not taken from the cache.
+    where that changes, the artifact is not taken from the cache. `absent` says why the target does not
+    have an architecture that others have.
     """
 
     name: str
@@ -291,6 +292,7 @@ class Provider:
     platform_formats: frozenset[str] = frozenset()
     combine: Callable[[Sequence[Artifact], Combination], Artifact | None] | None = None
     inputs: Callable[[Wrapping], Mapping[str, str]] | None = None
+    absent: Mapping[str, str] = field(default_factory=dict)
 
     def platform(self, arch: str) -> Platform | None:
         """Return the platform of this architecture, or None."""

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 from pydantic import BaseModel
 
 from polyfn.toolchain.hooks import hookimpl
-from polyfn.toolchain.manifest import Manifest
-from polyfn.toolchain.provider import Artifact, Build, Capability, Platform, Provider
+from polyfn.toolchain.manifest import FunctionEntry, Manifest
+from polyfn.toolchain.provider import (
+    Artifact,
+    Build,
+    Capability,
+    Emulation,
+    Emulator,
+    Platform,
+    Provider,
+    Sample,
+)
+from polyfn_azure.rules import RULES
 from polyfn_azure.settings import AzureSettings
 
 #: Azure's images are Debian 12's (github.com/Azure/azure-functions-docker). No plan has arm64 machines.
@@ -19,6 +31,24 @@ def _package(build: Build) -> Artifact:
     from polyfn_azure.package import package
 
     return package(build)
+
+
+def _emulate(emulation: Emulation) -> AbstractAsyncContextManager[Emulator]:
+    from polyfn_azure.emulator import emulate
+
+    return emulate(emulation)
+
+
+def _sampler(entry: FunctionEntry, data: Any) -> Sequence[Sample]:
+    from polyfn_azure.samples import sampler
+
+    return sampler(entry, data)
+
+
+def _checks(manifest: Manifest, settings: BaseModel) -> Sequence[tuple[str, str]]:
+    from polyfn_azure.checks import checks
+
+    return checks(manifest, settings)
 
 
 def _needs(manifest: Manifest, settings: BaseModel) -> Sequence[str]:  # noqa: ARG001
@@ -41,6 +71,7 @@ def polyfn_provider() -> Provider:
         capabilities=frozenset(Capability)
         - {Capability.RETRY_DELAY, Capability.PARTIAL_BATCH, Capability.DEFER, Capability.STOP_HOOKS},
         platforms=(Platform("amd64", GLIBC),),
+        absent={"arm64": "no plan of Azure Functions has machines of it"},
         runtime="polyfn_azure.runtime.start",
         ships=("polyfn_azure.runtime",),
         settings=AzureSettings,
@@ -50,5 +81,9 @@ def polyfn_provider() -> Provider:
         several=True,
         formats=("zip", "native"),
         platform_formats=frozenset({"native"}),
+        emulate=_emulate,
+        sampler=_sampler,
+        checks=_checks,
         needs=_needs,
+        rules=RULES,
     )

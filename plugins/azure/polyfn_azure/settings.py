@@ -16,7 +16,7 @@ TopicKind = Literal["servicebus", "eventgrid"]
 StreamKind = Literal["eventhub", "cosmosdb"]
 BlobSource = Literal["EventGrid", "LogsAndContainerScan"]
 #: The services that a connection is for.
-Service = Literal["storage", "servicebus", "eventhub", "cosmosdb", "eventgrid", "kafka", "sql", "table"]
+Service = Literal["storage", "servicebus", "eventhub", "cosmosdb", "eventgrid", "sql", "table"]
 
 
 class _Model(BaseModel):
@@ -56,7 +56,7 @@ class Output(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow")
 
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,126}$")]
-    type: Literal["queue", "servicebus", "eventhub", "blob", "cosmosdb", "eventgrid", "table", "kafka", "sql"]
+    type: Literal["queue", "servicebus", "eventhub", "blob", "cosmosdb", "eventgrid", "table", "sql"]
     connection: Connection | None = None
 
     @property
