@@ -87,8 +87,9 @@ class Front:
         try:
             error = await self._tried(exchange, function, invocation)
         except (asyncio.CancelledError, OSError):
-            # That a client leaves is no failure of the function's.
-            self._log(f"polyfn: the client left (Id={invocation})")
+            # That a client leaves is no failure of the function's; it may once it has all of the response.
+            if not exchange.finished:
+                self._log(f"polyfn: the client left (Id={invocation})")
             raise
         finally:
             took = time.monotonic() - begin

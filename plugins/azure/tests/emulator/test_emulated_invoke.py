@@ -85,6 +85,7 @@ def test_a_request(bench, run):
     found, lost = run(work())
     assert (found.status, found.error) == (418, None)
     assert json.loads(found.payload) == {"t": "/api/hello?x=1", "b": '{"a":1}'}
+    assert not bench.having("the client left")
     assert lost.status == 404
     assert lost.error == "the host answered 404: no function was invoked"
 
