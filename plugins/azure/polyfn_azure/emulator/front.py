@@ -119,13 +119,14 @@ class Front:
 
     async def _sent(self, exchange: Exchange, handler: Handler, invocation: str) -> str | None:
         if self._configuration.application.proxies:
-            proxied = Proxied(exchange, handler.upstream, invocation, self._configuration.idle)
+            proxied = Proxied(exchange, handler, invocation, self._configuration.idle)
             await proxied.run()
             return proxied.error
         body = await exchange.body()
         try:
             status, headers, told = await forwarded(exchange, body, handler.upstream, invocation)
         except (Unreachable, Broken) as error:
+            await handler.settle()
             await exchange.reply(500)
             return f"the handler gave no answer: {error}"
         await exchange.reply(status, headers, told)

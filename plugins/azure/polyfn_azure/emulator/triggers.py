@@ -100,7 +100,9 @@ class Triggers:
 
     async def _on_message(self, function: Function, message: Message, body: bytes) -> bool:
         text = body.decode("utf-8", "replace")
-        told = metadata(facts.of_queue(function.name, message, text), text)
+        # Only what arrives as text is looked through for fields.
+        plain = function.trigger.data_type != "binary" and not function.trigger.deferred
+        told = metadata(facts.of_queue(function.name, message, text), text if plain else None)
         value = _value(function.trigger, body, "AzureStorageQueues", facts.queue_reference(message))
         reason = f"New queue message detected on '{function.trigger.text('queueName')}'."
         outcome = await self._invoker.run(function, envelope({function.trigger.name: value}, told), reason)

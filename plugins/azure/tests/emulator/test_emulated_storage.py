@@ -198,6 +198,22 @@ def fulfil(data, metadata):
     assert found.body(encoded=True) == body
 
 
+def test_of_binary_messages_no_field_is_promoted(bench, run, store):
+    app = bench.app(
+        f"def work(data, metadata): return None\n{HEAD}{SERVE}", {"fulfil": store.trigger(dataType="binary")}
+    )
+
+    async def work():
+        await store.queues.put(store.name, b'{"Id": "forged", "n": 1}')
+        async with running(bench, store, app):
+            await bench.until(lambda: bench.having("(Succeeded"))
+
+    run(work())
+    (told,) = bench.told()
+    assert json.loads(told["metadata"]["Id"]) != "forged"
+    assert "n" not in told["metadata"]
+
+
 def test_outputs(bench, run, store):
     source = f"""
 def work(data, metadata):
