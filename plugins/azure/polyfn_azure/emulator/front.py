@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from uuid import uuid4
 
-from polyfn.toolchain.emulation.exchange import Exchange
+from polyfn.toolchain.emulation.exchange import Exchange, Truncated
 from polyfn.toolchain.emulation.upstream import Broken, Unreachable
 from polyfn.toolchain.errors import EmulationError
 from polyfn_azure.emulator import texts
@@ -45,9 +45,15 @@ class Front:
         self.watch: Callable[[Outcome], None] = lambda _: None
 
     async def handle(self, exchange: Exchange) -> None:
-        """Answer one request."""
+        """Answer one request. One whose client leaves before its end is dropped."""
+        try:
+            await self._handled(exchange)
+        except Truncated:
+            exchange.abort()
+
+    async def _handled(self, exchange: Exchange) -> None:
         application = self._configuration.application
-        if exchange.path.split("/")[1].lower() in OWN:
+        if exchange.path.lstrip("/").partition("/")[0].lower() in OWN:
             await self._administered(exchange)
             return
         found = self._routes.find(exchange.method, exchange.path)

@@ -425,3 +425,28 @@ def test_what_the_host_keeps_to_itself(bench, run):
             return [(await emulator.http.get(path)).status_code for path in paths]
 
     assert run(work()) == [200, 200, 401, 404]
+
+
+@pytest.mark.parametrize("host", [{}, FORWARD, PROXY])
+def test_odd_requests_harm_nothing(bench, run, host):
+    app = bench.app(f"{PASSES}\n{SHOWS}", **host)
+
+    def told(port: int, sent: bytes, *, leaves: bool = False) -> bytes:
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as client:
+            client.sendall(sent)
+            if leaves:
+                client.shutdown(socket.SHUT_WR)
+            return client.recv(100)
+
+    async def work():
+        async with bench.emulate(app) as emulator:
+            port = int(emulator.url.rsplit(":", 1)[1])
+            star = await asyncio.to_thread(told, port, b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n")
+            short = b"POST /api/hello HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc"
+            cut = await asyncio.to_thread(told, port, short, leaves=True)
+            return star, cut, (await emulator.http.get("/")).status_code
+
+    star, cut, status = run(work())
+    assert star.startswith(b"HTTP/1.1 404")
+    assert cut == b""
+    assert status == 200
