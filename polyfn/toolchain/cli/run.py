@@ -33,7 +33,7 @@ def command(output: Output, /, source: str, **settings: Any) -> int:
 
     with serving(source, output, **settings, every=True) as served:
         try:
-            return asyncio.run(_serve(served, output))
+            return asyncio.run(_serve(served, source, output))
         except OSError as error:
             raise _unheard(error, served.emulation) from None
 
@@ -51,9 +51,11 @@ def _unheard(error: OSError, emulation: Emulation) -> Exception:
     )
 
 
-async def _serve(served: Any, output: Output) -> int:
+async def _serve(served: Any, source: str, output: Output) -> int:
     import asyncio
     import signal
+
+    from polyfn.toolchain.cli.tries import tries
 
     async with served.provider.emulate(served.emulation) as emulator:
         if not emulator.url:
@@ -64,10 +66,8 @@ async def _serve(served: Any, output: Output) -> int:
         output.data(emulator.url)
         names = ", ".join(function.name for function in served.functions)
         output.say(f"{names} on {served.provider.name}: Ctrl-C stops it")
-        for function in served.functions:
-            at_its_name = len(served.functions) > 1 and function.trigger["kind"] != "http"
-            url = f"{emulator.url}/{function.name}" if at_its_name else emulator.url
-            output.say(f"try: {_curl(url, function.trigger)}")
+        for one in tries(served, source, emulator.url):
+            output.say(f"try: {one}")
         # The artifact must be stopped as by its platform, however this process is told to end.
         stop = asyncio.ensure_future(emulator.wait())
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.cancel)
@@ -78,15 +78,3 @@ async def _serve(served: Any, output: Output) -> int:
                 raise
             return 128 + signal.SIGTERM
     return 0
-
-
-def _curl(url: str, trigger: dict[str, Any]) -> str:
-    method, route = trigger.get("method"), trigger.get("route")
-    body = """ --json '{"name": "Ada"}'"""
-    if trigger["kind"] != "http":
-        return f"curl {url}{body}"
-    path = str(route or "/").lstrip("/")
-    globs = " -g" if "{" in path else ""
-    flag = f" -X {method}" if method not in (None, "GET", "POST") else ""
-    sent = body if method in ("POST", "PUT", "PATCH") else ""
-    return f"curl{globs}{flag} {url.rstrip('/')}/{path}{sent}"
