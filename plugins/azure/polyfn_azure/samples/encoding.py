@@ -1,19 +1,16 @@
-r"""The host's encodings: values into the strings of an envelope.
-
-Of GetHttpScriptInvocationContextValue and Utility.ApplyBindingData in github.com/Azure/azure-functions-host.
-"""
+"""Envelopes as the host writes them, of values that are encoded one by one."""
 
 from __future__ import annotations
 
-import base64
-import re
 from collections.abc import Mapping
 from typing import Any
 
-from polyfn.runtime import json
+from polyfn_azure.emulator.dotnet import dumps
+from polyfn_azure.emulator.encoding import encode as nested
+from polyfn_azure.emulator.promotion import promoted
 from polyfn_azure.samples.facts import ID, WHEN
 
-_DATE = re.compile(r"^(\d{4})-(\d{2})-(\d{2})T(\d{2}:\d{2}:\d{2})Z$")
+__all__ = ["envelope", "many", "nested", "promote", "to_bytes"]
 
 
 def to_bytes(text: str) -> bytes:
@@ -21,16 +18,9 @@ def to_bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def nested(value: Any) -> Any:
-    """A value as the host nests it: bytes as Base64, objects as they are, all else as JSON in a string."""
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode()
-    return value if isinstance(value, dict) else json.dumps(value).decode()
-
-
 def many(bodies: list[bytes]) -> str:
     """Several messages of `dataType: binary`."""
-    return json.dumps([nested(body) for body in bodies]).decode()
+    return dumps([nested(body) for body in bodies])
 
 
 def envelope(
@@ -50,26 +40,7 @@ def _is_dropped(name: str) -> bool:
 
 def promote(message: str, metadata: dict[str, Any]) -> None:
     """Copy a JSON message's properties over the metadata, as the host does."""
-    try:
-        told = json.loads(message)
-    except ValueError:
-        return
-    if not isinstance(told, dict):
-        return
     spelt = {name.upper(): name for name in metadata}
-    for name, value in told.items():
-        if value is not None and not isinstance(value, list) and not _is_dropped(name):
-            metadata[spelt.setdefault(name.upper(), name)] = _promoted(value)
-
-
-def _promoted(value: Any) -> Any:
-    if isinstance(value, dict):
-        return value
-    return nested(_as_text(value))
-
-
-def _as_text(value: Any) -> str:
-    """A value as Newtonsoft makes it text: what looks like a date has become one on the way."""
-    if isinstance(value, str):
-        return _DATE.sub(r"\2/\3/\1 \4", value)
-    return str(value) if isinstance(value, bool) else json.dumps(value).decode()
+    for name, value in promoted(message).items():
+        if not _is_dropped(name):
+            metadata[spelt.setdefault(name.upper(), name)] = nested(value)
