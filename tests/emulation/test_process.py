@@ -270,3 +270,16 @@ else:
     pids, pid, (itself, child, grandchild, nobody) = run(work())
     assert (itself.pid, str(child.pid), str(grandchild.pid)) == (pid, pids["1"], pids["0"])
     assert nobody is None
+
+
+def test_lines_of_stderr_can_be_told_apart():
+    async def work():
+        out, errors = [], []
+        code = "import sys; print('a'); print('b', file=sys.stderr); sys.stderr.write('c')"
+        process = Process(
+            [sys.executable, "-c", code], cwd=Path("/"), environment={}, log=out.append, errors=errors.append
+        )
+        await process.ended
+        return out, errors
+
+    assert run(work()) == (["a"], ["b", "c"])

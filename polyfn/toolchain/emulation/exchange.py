@@ -25,7 +25,7 @@ class Exchange:
     """A request to be read and a response to be written.
 
     `target` is the request target as sent, `headers` keep order, case and duplicates; `trailers` are
-    complete once the body has been read.
+    complete once the body has been read. `started` and `finished` tell how much of the response was sent.
     """
 
     def __init__(
@@ -43,6 +43,7 @@ class Exchange:
         self.peer: tuple[str, int] = writer.get_extra_info("peername")[:2]
         self.local_port: int = writer.get_extra_info("sockname")[1]
         self.started = False
+        self.finished = False
         self._received = asyncio.Event()
         self._bodiless = self.method == "HEAD"
         self._chunked = False
@@ -137,6 +138,7 @@ class Exchange:
         """End the response. Trailers are sent if it is chunked."""
         listed = [(n.encode("ascii"), v.encode("latin-1")) for n, v in trailers] if self._chunked else []
         await self._send(h11.EndOfMessage(headers=listed))
+        self.finished = True
 
     def abort(self) -> None:
         """Cut the connection, so that the client sees the response end too early."""

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from polyfn_azure.emulator.dotnet import stamp
+from polyfn_azure.emulator.dotnet import dumps, stamp
 from polyfn_azure.emulator.queues import Message
 
 
@@ -43,11 +43,31 @@ def of_blob(
     }
 
 
-def deferred(source: str, size: int, kind: str) -> dict[str, Any]:
-    """Return the reference that stands for content which stays where it is."""
+def deferred(source: str, reference: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what stands for content that stays where it is. Of the reference its size is sent alone."""
+    kind = "application/json"
     return {
         "Version": "1.0",
         "Source": source,
-        "Content": {"IsEmpty": size == 0, "Length": size, "MediaType": kind},
+        "Content": {"IsEmpty": False, "Length": len(dumps(reference).encode()), "MediaType": kind},
         "ContentType": kind,
+    }
+
+
+def blob_reference(connection: str, path: str) -> dict[str, Any]:
+    """Return the reference to a blob, `container/name` (WebJobs.Extensions.Storage, ParameterBindingData)."""
+    container, _, name = path.partition("/")
+    return {"Connection": connection, "ContainerName": container, "BlobName": name}
+
+
+def queue_reference(message: Message) -> dict[str, Any]:
+    """Return the reference to a message, which holds it."""
+    return {
+        "MessageId": message.id,
+        "PopReceipt": message.receipt,
+        "MessageText": message.raw,
+        "NextVisibleOn": stamp(message.visible),
+        "InsertedOn": stamp(message.inserted),
+        "ExpiresOn": stamp(message.expires),
+        "DequeueCount": message.attempt,
     }

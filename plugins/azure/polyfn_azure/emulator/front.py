@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from uuid import uuid4
 
-from polyfn.toolchain.emulation.exchange import Exchange
+from polyfn.toolchain.emulation.exchange import Exchange, Truncated
 from polyfn.toolchain.emulation.upstream import Broken, Unreachable
 from polyfn.toolchain.errors import EmulationError
 from polyfn_azure.emulator import texts
@@ -45,9 +45,15 @@ class Front:
         self.watch: Callable[[Outcome], None] = lambda _: None
 
     async def handle(self, exchange: Exchange) -> None:
-        """Answer one request."""
+        """Answer one request. One whose client leaves before its end is dropped."""
+        try:
+            await self._handled(exchange)
+        except Truncated:
+            exchange.abort()
+
+    async def _handled(self, exchange: Exchange) -> None:
         application = self._configuration.application
-        if exchange.path.split("/")[1].lower() in OWN:
+        if exchange.path.lstrip("/").partition("/")[0].lower() in OWN:
             await self._administered(exchange)
             return
         found = self._routes.find(exchange.method, exchange.path)
@@ -87,8 +93,9 @@ class Front:
         try:
             error = await self._tried(exchange, function, invocation)
         except (asyncio.CancelledError, OSError):
-            # That a client leaves is no failure of the function's.
-            self._log(f"polyfn: the client left (Id={invocation})")
+            # That a client leaves is no failure of the function's; it may once it has all of the response.
+            if not exchange.finished:
+                self._log(f"polyfn: the client left (Id={invocation})")
             raise
         finally:
             took = time.monotonic() - begin
@@ -118,13 +125,14 @@ class Front:
 
     async def _sent(self, exchange: Exchange, handler: Handler, invocation: str) -> str | None:
         if self._configuration.application.proxies:
-            proxied = Proxied(exchange, handler.upstream, invocation, self._configuration.idle)
+            proxied = Proxied(exchange, handler, invocation, self._configuration.idle)
             await proxied.run()
             return proxied.error
         body = await exchange.body()
         try:
             status, headers, told = await forwarded(exchange, body, handler.upstream, invocation)
         except (Unreachable, Broken) as error:
+            await handler.settle()
             await exchange.reply(500)
             return f"the handler gave no answer: {error}"
         await exchange.reply(status, headers, told)

@@ -27,6 +27,8 @@ ADDRESS = "127.0.0.1"
 PROBE = 0.025
 #: Seconds between two pings afterwards, of the host's health monitor.
 PING = 10.0
+#: Seconds from the end of a connection until its process is known to have ended.
+BRIEF = 0.5
 #: So many errors, each within so many seconds of the one before, stop the host.
 ERRORS, INTERVAL = 3, 1800.0
 #: The exit status that asks for a new process.
@@ -44,6 +46,10 @@ class Handler:
         self.process, self.port = process, port
         self.upstream = Upstream(ADDRESS, port)
         self.ready: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+    async def settle(self) -> None:
+        """Wait for a moment after a connection was cut: to a process that has ended nobody is sent."""
+        await asyncio.wait({self.process.ended}, timeout=BRIEF)
 
 
 class Host:
@@ -70,7 +76,7 @@ class Host:
         """Wait for one that answers. Raises NoHandler if there will be none, EmulationError for the app."""
         while True:
             async with self._changed:
-                await self._changed.wait_for(lambda: self._handler or self._gone or self._failure)
+                await self._changed.wait_for(lambda: self._alive() or self._gone or self._failure)
             if self._failure is not None:
                 raise self._failure
             if self._gone is not None:
@@ -79,6 +85,9 @@ class Host:
             if handler is not None and await asyncio.shield(handler.ready) and handler is self._handler:
                 return handler
             await asyncio.sleep(0)
+
+    def _alive(self) -> bool:
+        return self._handler is not None and self._handler.process.alive
 
     async def restart(self, handler: Handler) -> None:
         """Kill a handler that took too long; a new one is started. It does not count as an error."""

@@ -137,6 +137,7 @@ class Invoker:
             finally:
                 await call.close()
         except (Unreachable, Broken) as error:
+            await handler.settle()
             raise Failure(f"the handler gave no answer: {error}") from None
         finally:
             if not own:

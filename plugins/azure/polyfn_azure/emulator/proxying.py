@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from polyfn.toolchain.emulation.exchange import Exchange, Truncated
-from polyfn.toolchain.emulation.upstream import Broken, Call, Unreachable, Upstream
+from polyfn.toolchain.emulation.upstream import Broken, Call, Unreachable
 from polyfn_azure.emulator.headers import (
     CORRELATION,
     HOP_BY_HOP,
@@ -17,13 +17,14 @@ from polyfn_azure.emulator.headers import (
     traceparent,
     without,
 )
+from polyfn_azure.emulator.host import Handler
 
 
 class Proxied:
     """One exchange on its way through. `status` is what the client gets, `error` why it was cut, or None."""
 
-    def __init__(self, exchange: Exchange, upstream: Upstream, invocation: str, idle: float) -> None:
-        self._exchange, self._upstream = exchange, upstream
+    def __init__(self, exchange: Exchange, handler: Handler, invocation: str, idle: float) -> None:
+        self._exchange, self._handler = exchange, handler
         self._invocation, self._idle = invocation, idle
         self._moved = asyncio.get_running_loop().time()
         self.status = 502
@@ -55,7 +56,7 @@ class Proxied:
             if body is None:
                 # Only once the request is complete can it be seen that its client leaves.
                 await self._exchange.body()
-            call = await self._upstream.call(
+            call = await self._handler.upstream.call(
                 self._exchange.method, self._exchange.target, self._headers(), body
             )
             await self._answered(call)
@@ -63,6 +64,7 @@ class Proxied:
             self.error = "the client left before its request was complete"
             self._exchange.abort()
         except (Unreachable, Broken) as error:
+            await self._handler.settle()
             await self._cut(502, f"the handler gave no whole answer: {error}")
         finally:
             if call is not None:

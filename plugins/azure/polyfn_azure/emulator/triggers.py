@@ -1,7 +1,7 @@
 """What invokes functions by itself while the emulator runs: timers, queues, blobs."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from polyfn_azure.emulator import facts
@@ -100,8 +100,10 @@ class Triggers:
 
     async def _on_message(self, function: Function, message: Message, body: bytes) -> bool:
         text = body.decode("utf-8", "replace")
-        told = metadata(facts.of_queue(function.name, message, text), text)
-        value = _value(function.trigger, body, "AzureStorageQueues", "application/json")
+        # Only what arrives as text is looked through for fields.
+        plain = function.trigger.data_type != "binary" and not function.trigger.deferred
+        told = metadata(facts.of_queue(function.name, message, text), text if plain else None)
+        value = _value(function.trigger, body, "AzureStorageQueues", facts.queue_reference(message))
         reason = f"New queue message detected on '{function.trigger.text('queueName')}'."
         outcome = await self._invoker.run(function, envelope({function.trigger.name: value}, told), reason)
         return outcome.error is None
@@ -122,14 +124,15 @@ class Triggers:
         text = None
         if function.trigger.data_type != "binary" and not function.trigger.deferred:
             text = content.decode("utf-8-sig", "replace")
-        value = _value(function.trigger, content, "AzureStorageBlobs", "application/json")
+        name = function.trigger.text("connection") or "AzureWebJobsStorage"
+        value = _value(function.trigger, content, "AzureStorageBlobs", facts.blob_reference(name, path))
         body = envelope({function.trigger.name: value}, metadata(known, text))
         outcome = await self._invoker.run(function, body, f"New blob detected: {path}")
         return outcome.error is None
 
 
-def _value(trigger: Binding, body: bytes, source: str, kind: str) -> Any:
+def _value(trigger: Binding, body: bytes, source: str, reference: Mapping[str, Any]) -> Any:
     """Return the trigger's value: a reference, base64, or text in a string."""
     if trigger.deferred:
-        return facts.deferred(source, len(body), kind)
+        return facts.deferred(source, reference)
     return encode(body if trigger.data_type == "binary" else body.decode("utf-8-sig", "replace"))

@@ -91,7 +91,7 @@ class Bench:
 
     def told(self) -> list:
         """What handlers printed as JSON."""
-        return [json.loads(line) for line in self.log if line.startswith(("{", "["))]
+        return [json.loads(line) for line in self.log if line.startswith(("{", "[{"))]
 
 
 @pytest.fixture
