@@ -31,4 +31,4 @@ def test_arm64_is_refused_with_the_reason():
     [({}, ["uvicorn", "httptools", "uvloop"]), ({"server": "granian", "loop": "asyncio"}, ["granian"])],
 )
 def test_what_its_runtime_needs(settings, names):
-    assert list(polyfn_provider().needs(Manifest(functions=()), AzureSettings(**settings))) == names
+    assert list(polyfn_provider().needs(Manifest(functions=()), AzureSettings(**settings), None)) == names

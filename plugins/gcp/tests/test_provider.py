@@ -28,7 +28,7 @@ def test_the_provider():
     ],
 )
 def test_what_its_runtime_needs(settings, names):
-    assert list(polyfn_provider().needs(Manifest(functions=()), GcpSettings(**settings))) == names
+    assert list(polyfn_provider().needs(Manifest(functions=()), GcpSettings(**settings), None)) == names
 
 
 def test_it_is_an_installed_target():

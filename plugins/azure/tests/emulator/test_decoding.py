@@ -2,7 +2,6 @@
 
 import json
 from base64 import b64encode
-from uuid import uuid4
 
 import pytest
 from hypothesis import given
@@ -25,7 +24,7 @@ def test_base64_arrives_byte_by_byte(value):
     assert content(BLOB, told) == value
 
 
-@pytest.mark.parametrize("text", ["test", "done", "1234", "true", "null", uuid4().hex])
+@pytest.mark.parametrize("text", ["test", "done", "1234", "true", "null", "356b6d9a7d894a2b9ea1b276709a761f"])
 def test_text_that_happens_to_be_base64_is_destroyed(text):
     assert messages(QUEUE, text) != [text.encode()]
     assert messages(BINARY, text) == [text.encode()]

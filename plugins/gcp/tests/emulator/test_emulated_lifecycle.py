@@ -428,8 +428,8 @@ def test_sigterm_is_for_the_first_process_alone(bench, run):
     source = f"""
         import subprocess
         loop = "import signal, time; signal.signal(15, lambda *_: print('child told', flush=True)); "
-        child = subprocess.Popen([sys.executable, "-c", loop + "print('ready', flush=True); time.sleep(60)"])
         signal.signal(signal.SIGTERM, lambda *_: (time.sleep(0.2), os._exit(0)))
+        child = subprocess.Popen([sys.executable, "-c", loop + "print('ready', flush=True); time.sleep(60)"])
         {PID}
         """
 
