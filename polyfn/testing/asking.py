@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from polyfn.testing.case import Case, Comparison, GoldenError, Line
+from polyfn.testing.case import Case, Comparison, GoldenError, LackedError, Line
 from polyfn.toolchain.provider import Capability
 
 if TYPE_CHECKING:
@@ -41,11 +41,12 @@ class Asked:
     lines: tuple[Line, ...] | None = ()
 
     async def __call__(self, stage: Stage) -> None:
-        """Run it. Raises GoldenError."""
-        fronts = [front for front in stage.dialect.fronts if self.name not in front.lacks]
-        faults = [fault for front in fronts if (fault := await self._fault(stage, front))]
+        """Run it. Raises GoldenError, and LackedError where no front carries it."""
+        every = stage.dialect.fronts
+        fronts = [front for front in every if self.name not in front.lacks]
         if not fronts:
-            faults.append(f"every front of {stage.provider.name!r} lacks it")
+            raise LackedError("; ".join(dict.fromkeys(front.lacks[self.name] for front in every)))
+        faults = [fault for front in fronts if (fault := await self._fault(stage, front))]
         if faults:
             raise GoldenError("\n".join(faults))
 

@@ -31,11 +31,16 @@ class AbsentError(Exception):
         self.capability = capability
 
 
+class LackedError(Exception):
+    """No way in carries what the case asks: the platform answers it itself. The message says why."""
+
+
 @dataclass(frozen=True)
 class Case:
     """One golden case. `capability` is the row of the matrix that it counts for.
 
-    `run(stage)` raises GoldenError for what was observed and should not have been.
+    `run(stage)` raises GoldenError for what was observed and should not have been, LackedError where
+    nothing can be observed.
     """
 
     name: str
@@ -48,7 +53,10 @@ class Case:
         return next((one for one in (self.capability, *self.also) if one not in set(declared)), None)
 
     async def check(self, stage: Stage) -> None:
-        """Run it. Raises AbsentError for a capability that is not declared, GoldenError for a failure."""
+        """Run it. Raises GoldenError for a failure.
+
+        Raises AbsentError for a capability that is not declared, LackedError where no front carries it.
+        """
         absent = self.absent(stage.provider.capabilities)
         if absent is not None:
             raise AbsentError(stage.provider.name, absent)

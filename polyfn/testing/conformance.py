@@ -7,8 +7,8 @@
         target = "tarball"
 
 Every golden case is one test. A case that needs a capability which the provider does not declare is
-skipped, with the capability's name. The artifact is packaged once per session, by whichever test process
-needs it first.
+skipped, with the capability's name, and one that no front carries with the reason. The artifact is packaged
+once per session, by whichever test process needs it first.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import ClassVar
 
 import pytest
 
-from polyfn.testing.case import AbsentError, Case
+from polyfn.testing.case import AbsentError, Case, LackedError
 from polyfn.testing.cases import every
 from polyfn.testing.stage import Stage
 
@@ -62,8 +62,8 @@ class Golden:
         self._runner, self._stage = runner, stage
 
     def check(self, case: Case) -> None:
-        """Run a case. Skips the test for a capability that is not declared."""
+        """Run a case. Skips the test, with the reason, where it cannot be run here."""
         try:
             self._runner.run(case.check(self._stage))
-        except AbsentError as absent:
+        except (AbsentError, LackedError) as absent:
             pytest.skip(str(absent))

@@ -40,7 +40,7 @@ def _report(target: str, folder: Path) -> Report:
 
 def render(reports: Sequence[Report]) -> str:
     """Return the generated part of the page, as Markdown."""
-    return "\n".join([*_capabilities(reports), *_faults(reports), *_forms(reports)]) + "\n"
+    return "\n".join([*_capabilities(reports), *_faults(reports), *_forms(reports), *_fronts(reports)]) + "\n"
 
 
 def placed(page: str, text: str) -> str:
@@ -82,7 +82,7 @@ def _cases(count: int) -> str:
 
 def _faults(reports: Sequence[Report]) -> Iterator[str]:
     """The cases that a provider does not pass although it declares what they are about."""
-    yield from ("", "Cases that fail, or cannot be run for want of another capability:", "")
+    yield from ("", "Cases that fail, that need another capability, or that the platform answers itself:", "")
     rows = [row for report in reports for row in _unpassed(report)]
     yield from _table(("provider", "case", "why"), rows) if rows else ("none.",)
 
@@ -110,6 +110,20 @@ def _forms_of(report: Report) -> Iterator[tuple[str, ...]]:
             ", ".join(sorted(_WORDS.get(one, one) for one in of)) for of in (form.untold, form.own)
         )
         yield f"`{report.provider.name}`", kind, name, untold or "-", own or "-"
+
+
+def _fronts(reports: Sequence[Report]) -> Iterator[str]:
+    yield from ("", "The ways in which HTTP came, and the cases that one of them does not carry:", "")
+    rows = [row for report in reports for row in _fronts_of(report)]
+    yield from _table(("provider", "way in", "case", "why"), rows)
+
+
+def _fronts_of(report: Report) -> Iterator[tuple[str, ...]]:
+    if report.provider.dialect is None or not report.results:
+        return
+    for front in report.provider.dialect().fronts:
+        for name, why in front.lacks.items() or (("", "-"),):
+            yield f"`{report.provider.name}`", front.name, f"`{name}`" if name else "-", why
 
 
 #: What is called otherwise on the page: the golden functions have one attribute, `color`.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from polyfn.testing.case import AbsentError, Case, GoldenError
+from polyfn.testing.case import AbsentError, Case, GoldenError, LackedError
 from polyfn.testing.cases import every
 from polyfn.testing.stage import Stage
 from polyfn.toolchain.dialect import Form
@@ -57,7 +57,7 @@ async def result(case: Case, stage: Stage) -> Result:
     """Run one case."""
     try:
         await case.check(stage)
-    except AbsentError as absent:
+    except (AbsentError, LackedError) as absent:
         return Result(case, "absent", str(absent))
     except (GoldenError, ToolchainError) as error:
         return Result(case, "failed", str(error))

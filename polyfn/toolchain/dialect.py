@@ -68,7 +68,8 @@ class Logged:
 class Front:
     """One way in which HTTP reaches a function: a name, and the emulator's options for it.
 
-    `lacks` names the golden cases that this front cannot carry, with the reason.
+    `lacks` names the golden cases that this front cannot carry, with the reason. What every front lacks is
+    not run, and stands in the matrix.
     """
 
     name: str

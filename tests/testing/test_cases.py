@@ -1,17 +1,19 @@
 """The golden cases themselves: whole, unique, and each about a capability and a function that there is."""
 
 import ast
+import asyncio
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from polyfn.testing import project
 from polyfn.testing.asking import Asked
 from polyfn.testing.calling import Called
-from polyfn.testing.case import AbsentError, Case, Comparison, GoldenError, Line, saw
+from polyfn.testing.case import AbsentError, Case, Comparison, GoldenError, LackedError, Line, saw
 from polyfn.testing.cases import every
 from polyfn.testing.delivering import Delivered
-from polyfn.toolchain.dialect import Logged
+from polyfn.toolchain.dialect import Front, Logged
 from polyfn.toolchain.provider import Capability
 
 FUNCTIONS = {
@@ -51,6 +53,13 @@ def test_a_case_names_what_is_not_declared():
     assert case.absent({Capability.PARTIAL_BATCH}) is Capability.QUEUE
     assert case.absent({Capability.PARTIAL_BATCH, Capability.QUEUE}) is None
     assert str(AbsentError("here", Capability.QUEUE)) == "here does not declare the capability 'queue'"
+
+
+def test_a_case_that_no_front_carries_tells_why():
+    fronts = (Front("a", lacks={"x": "so it is"}), Front("b", lacks={"x": "so it is", "y": "else"}))
+    stage = SimpleNamespace(dialect=SimpleNamespace(fronts=fronts))
+    with pytest.raises(LackedError, match=r"^so it is$"):
+        asyncio.run(Asked("x", "f", "GET", "/", 200)(stage))
 
 
 def compared(got, expected, *, several=False, own=frozenset()):

@@ -14,3 +14,7 @@ class TestAws(ProviderConformance):
 
 class TestGcp(ProviderConformance):
     target = "gcp"
+
+
+class TestAzure(ProviderConformance):
+    target = "azure"

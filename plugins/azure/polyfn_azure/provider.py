@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from polyfn.toolchain.dialect import Dialect
 from polyfn.toolchain.hooks import hookimpl
 from polyfn.toolchain.manifest import FunctionEntry, Manifest
 from polyfn.toolchain.provider import (
@@ -43,6 +44,12 @@ def _sampler(entry: FunctionEntry, data: Any) -> Sequence[Sample]:
     from polyfn_azure.samples import sampler
 
     return sampler(entry, data)
+
+
+def _dialect() -> Dialect:
+    from polyfn_azure.dialect import dialect
+
+    return dialect()
 
 
 def _checks(manifest: Manifest, settings: BaseModel) -> Sequence[tuple[str, str]]:
@@ -92,6 +99,7 @@ def polyfn_provider() -> Provider:
         platform_formats=frozenset({"native"}),
         emulate=_emulate,
         sampler=_sampler,
+        dialect=_dialect,
         checks=_checks,
         needs=_needs,
         one_by_one=_one_by_one,

@@ -25,11 +25,15 @@ _EVERY_METHOD = ["get", "post", "put", "delete", "patch", "head", "options"]
 
 @dataclass(frozen=True)
 class Application:
-    """`host` is host.json, `functions` those that are not disabled."""
+    """`host` is host.json, `functions` those that are not disabled.
+
+    Without `proxying` the host is one that does not know it: those before about 4.1041.
+    """
 
     root: Path
     host: Mapping[str, Any]
     functions: tuple[Function, ...]
+    proxying: bool = True
 
     def section(self, *path: str) -> dict[str, Any]:
         """Return an object within host.json, empty if it is not there."""
@@ -52,7 +56,7 @@ class Application:
             handler.get("enableProxyingHttpRequest"),
             self.section("customHandler", "http").get("enableProxying"),
         )
-        return self.profiled or True in told
+        return self.proxying and (self.profiled or True in told)
 
     @property
     def forwards(self) -> bool:

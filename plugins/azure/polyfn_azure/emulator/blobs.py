@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import quote
 from xml.etree import ElementTree
 
 from polyfn_azure.emulator.account import Account
@@ -42,8 +43,8 @@ class Blobs:
         return Wire(self._account, self._account.blobs)
 
     def url(self, path: str) -> str:
-        """Return a blob's address."""
-        return f"{self._account.blobs}/{path}"
+        """Return a blob's address, as the SDK writes it: percent-encoded but for the slashes."""
+        return f"{self._account.blobs}/{quote(path)}"
 
     async def put(self, path: str, body: bytes) -> None:
         """Write a blob; its container is made if there is none. Raises Refused, EmulationError."""

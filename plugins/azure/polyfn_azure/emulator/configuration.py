@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import uuid4
 
 from polyfn.toolchain.emulation.options import choice, flag, seconds
@@ -11,7 +11,7 @@ from polyfn.toolchain.provider import Emulation
 from polyfn_azure.emulator.application import Application
 from polyfn_azure.emulator.timespan import seconds as span
 
-OPTIONS = ("body", "key", "master-key", "idle-timeout", "poll", "listen")
+OPTIONS = ("body", "key", "master-key", "idle-timeout", "poll", "listen", "proxying")
 #: What the host sends as its version.
 VERSION = "4.1052.200.0"
 #: Seconds that a handler has to answer its first ping (azure-functions-host, WorkerConstants).
@@ -51,6 +51,7 @@ def configuration(emulation: Emulation, application: Application) -> Configurati
     options = emulation.options
     # First, because it also tells of options that are not known.
     chunked = choice(options, "body", ("chunked", "length"), known=OPTIONS) == "chunked"
+    application = replace(application, proxying=flag(options, "proxying", default=True))
     timeout = application.timeout
     return Configuration(
         application=application,

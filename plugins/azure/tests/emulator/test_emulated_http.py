@@ -183,6 +183,24 @@ def test_forwarding(bench, run):
     assert header(told, "X-A") == ["1"]
 
 
+@pytest.mark.parametrize("forwards", [True, False])
+def test_a_host_that_knows_no_proxying(bench, run, forwards):
+    handler = {"enableProxyingHttpRequest": True, "enableForwardingHttpRequest": forwards}
+    app = bench.app(f"{PASSES}\n{SHOWS}", customHandler=handler)
+
+    async def work():
+        async with bench.emulate(app, options={"proxying": "off"}) as emulator:
+            await emulator.http.put("/api/hello?a=1&a=2", content=b"\xff")
+
+    run(work())
+    told = last(bench)
+    assert header(told, "x-ms-invocation-id") == []
+    assert (told["method"], told["target"]) == (
+        ("PUT", "/api/hello?a=1%2C2") if forwards else ("POST", "/hello")
+    )
+    assert ("Data" in told["body"]) is not forwards
+
+
 def test_forwarding_passes_redirects_and_errors(bench, run):
     source = (
         'def answer(request, body): request.reply("moved", 302, [("Location", "https://example.com/")])\n'
