@@ -18,6 +18,7 @@ Needs Linux with two processors, wrk, and uvicorn, httptools and uvloop beside p
 """
 
 import argparse
+import base64
 import json
 import os
 import shutil
@@ -32,14 +33,15 @@ from typing import Any
 from http_server import SERVER_CPU, Subject, children, cpu, free_port, lay_out, load, pss
 
 INVOCATION = "5c1a2b3c-0000-4000-8000-000000000001"
-#: A queue message as the host sends it: JSON text in a string, metadata as text (captured from real hosts).
+#: A queue message as the host sends it for the function.json of an artifact: base64 (dataType binary), and
+#: metadata as JSON in strings (captured from real hosts).
 ENVELOPE = json.dumps(
     {
-        "Data": {"message": json.dumps('{"id": 7, "item": "tea"}')},
+        "Data": {"message": base64.b64encode(b'{"id": 7, "item": "tea"}').decode()},
         "Metadata": {
             "DequeueCount": "1", "Id": '"4434a3c5-0000-4000-8000-000000000001"', "PopReceipt": '"AgAAAA"',
             "InsertionTime": "2026-05-10T16:13:45+00:00", "ExpirationTime": "2026-05-17T16:13:45+00:00",
-            "NextVisibleTime": "2026-05-10T16:23:45+00:00", "id": "7", "item": '"tea"',
+            "NextVisibleTime": "2026-05-10T16:23:45+00:00",
             "sys": {"MethodName": "take", "UtcNow": "2026-05-10T16:13:46Z", "RandGuid": INVOCATION},
         },
     }
@@ -69,13 +71,13 @@ main({{"functions": {{"take": "user", "hello": "user"}}, "default": None, "root"
        "settings": {{"loop": sys.argv[2]}}}})
 """
 SAMPLE = """
-import json, os
+import base64, json, os
 from http.server import BaseHTTPRequestHandler, {server}
 
 class Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         told = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        json.loads(json.loads(told["Data"]["message"]))["item"]
+        json.loads(base64.b64decode(told["Data"]["message"]))["item"]
         self.answer({{"Outputs": None, "Logs": [], "ReturnValue": None}})
 
     def do_GET(self):

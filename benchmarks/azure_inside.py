@@ -6,6 +6,7 @@ Prints JSON: microseconds of CPU per invocation, by name.
 """
 
 import asyncio
+import base64
 import json
 import statistics
 import sys
@@ -62,7 +63,7 @@ def microsofts(folder: Path, envelope: dict[str, Any]) -> dict[str, Once]:
     handle_event.index_functions(str(folder / "function_app.py"), str(folder))
     functions = {one.name: key for key, one in handle_event._functions._functions.items()}  # noqa: SLF001
     datum = datumdef.Datum
-    message = datum(json.loads(envelope["Data"]["message"]), "string")
+    message = datum(base64.b64decode(envelope["Data"]["message"]), "bytes")
     metadata = {key: datum(json.dumps(value), "json") for key, value in envelope["Metadata"].items()}
     texts = {"method": "GET", "url": "http://127.0.0.1/api/hello"}
     request = datum(

@@ -34,11 +34,12 @@ def has_body(scope: "Scope") -> bool:
 class ScopeHeaders(Headers):
     """Headers as a server gives them: bytes, and names in lower case (ASGI says so)."""
 
-    __slots__ = ("_encoded",)
+    __slots__ = ("_encoded", "_first")
 
     def __init__(self, encoded: "list[tuple[bytes, bytes]]") -> None:
         # `_pairs` stays unset, so that whoever touches it comes to __getattr__ first.
         self._encoded: list[tuple[bytes, bytes]] | None = encoded
+        self._first: dict[bytes, bytes] | None = None
 
     def __getattr__(self, name: str) -> "Any":
         if name != "_pairs" or self._encoded is None:
@@ -60,11 +61,12 @@ class ScopeHeaders(Headers):
         low = name.lower()
         if self._encoded is None or not low.isascii():
             return super().get(name, default)
-        wanted = low.encode()
-        for given, value in self._encoded:
-            if given == wanted:
-                return value.decode("latin-1")
-        return default
+        first = self._first
+        if first is None:
+            # Of several values the first one stays.
+            self._first = first = dict(reversed(self._encoded))
+        value = first.get(low.encode())
+        return default if value is None else value.decode("latin-1")
 
     def __repr__(self) -> str:
         return repr(Headers(self))
