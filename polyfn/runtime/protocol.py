@@ -10,6 +10,7 @@ False says that nothing was sent: the connection is gone or stopped up, and ASGI
 """
 
 from functools import partial
+from weakref import ref
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
@@ -90,8 +91,9 @@ class Protocol(HttpToolsProtocol):
         self.seen = 0
         super().on_headers_complete()
         if _IS_KNOWN:
-            # Before the request's task runs, which it does at the loop's next turn.
-            self.scope["extensions"] = {"polyfn.reply": {"whole": partial(whole, self.cycle)}}
+            # Before the request's task runs, which it does at the loop's next turn. The cycle has the scope:
+            # to have it in there as well would leave both to the garbage collector, request by request.
+            self.scope["extensions"] = {"polyfn.reply": {"whole": partial(whole, ref(self.cycle))}}
 
     def on_response_complete(self) -> None:
         """Begin to be idle, or serve what is waiting."""
@@ -130,9 +132,10 @@ class Protocol(HttpToolsProtocol):
         self.transport.close()
 
 
-def whole(cycle: "Any", status: int, headers: "Pairs", body: bytes) -> bool:
+def whole(place: "ref[Any]", status: int, headers: "Pairs", body: bytes) -> bool:
     """Send a reply of one piece, and do what uvicorn does when a reply is complete."""
-    if cycle.disconnected or cycle.response_started or cycle.flow.write_paused:
+    cycle = place()
+    if cycle is None or cycle.disconnected or cycle.response_started or cycle.flow.write_paused:
         return False
     head = [STATUS_LINE[status], _rendered(cycle.default_headers)]
     closing = not cycle.keep_alive

@@ -62,6 +62,8 @@ async def serve(invoker: "Invoker", request: "Request[Any]", context: "Context")
         error = raised
     reply = replies.from_error(error)
     replies.report(error, reply, context)
+    # Its traceback has this frame, and this frame it: together they would be the garbage collector's.
+    del error
     return reply
 
 

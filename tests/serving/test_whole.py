@@ -1,5 +1,6 @@
 """A reply that is handed over whole is, byte by byte, the reply that ASGI's messages make."""
 
+import json
 import re
 import time
 
@@ -83,6 +84,45 @@ def test_it_makes_no_difference_to_a_client(both, request_) -> None:
     whole, messages = (plain(served.raw(request_)) for served in both)
     assert whole.startswith(b"HTTP/1.1 ")
     assert whole == messages
+
+
+GARBAGE = """
+import gc
+gc.disable()
+
+@function(Http("GET", "/hello"))
+async def hello(request: Request):
+    return {"message": "hello"}
+
+@function(Http("POST", "/sync"))
+def sync(request: Request):
+    return request.json()
+
+@function(Http("GET", "/stream"))
+async def stream():
+    yield "one"
+
+@function(Http("GET", "/missing"))
+async def missing():
+    raise HTTPError(404)
+
+@function(Http("GET", "/garbage"))
+async def garbage():
+    return {"found": gc.collect()}
+"""
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [("GET", "/hello", None), ("POST", "/sync", b"{}"), ("GET", "/stream", None), ("GET", "/missing", None)],
+)
+def test_a_request_leaves_no_garbage_to_collect(start, method, path, body) -> None:
+    served = start(GARBAGE, loop="uvloop")
+    served.get(path, method, body)
+    served.get("/garbage")
+    for _ in range(50):
+        served.get(path, method, body)
+    assert json.loads(served.get("/garbage").body)["found"] < 50
 
 
 @pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
