@@ -29,6 +29,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/build_times.py
 	$(BIN)/python benchmarks/http_server.py
 	$(BIN)/python benchmarks/asgi_bridge.py
+	$(BIN)/python benchmarks/azure_handler.py
 
 schemas: $(READY)
 	$(BIN)/python -m polyfn.toolchain.schemas docs/schema
