@@ -17,7 +17,7 @@ from polyfn.toolchain.emulation.processes import descendant
 from polyfn.toolchain.emulation.sandbox import WRAPPERS, sandboxed
 from polyfn_gcp.emulator.image import opened
 from tests import parts
-from tests.rie import free_port
+from tests.ports import free_port
 
 PROJECT = """
     [project]

@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from tests.rie import free_port
+from tests.ports import free_port
 
 PROJECT = "projects/polyfn"
 #: Where the SDK keeps the emulator below its root, as an archive and as Debian's package.

@@ -12,11 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests import parts
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+from tests.ports import free_port
 
 
 @contextlib.contextmanager

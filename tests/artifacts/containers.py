@@ -18,7 +18,8 @@ from polyfn.toolchain.artifacts.oci import image, index
 from polyfn.toolchain.artifacts.oci.image import ImageSpec
 from polyfn.toolchain.artifacts.oci.layers import LayerSpec
 from tests import parts, standalone
-from tests.artifacts.harness import REPOSITORY, free_ports
+from tests.artifacts.harness import REPOSITORY
+from tests.ports import free_port
 
 HELLO = REPOSITORY / "examples/hello/hello.py"
 #: glibc, and what the default base image has besides.
@@ -152,7 +153,7 @@ class Service:
 @contextlib.contextmanager
 def serving(made: Image, log: Path, **environment: str) -> Iterator[Service]:
     """Run an image under bubblewrap, with what Cloud Run sets."""
-    [port] = free_ports(1)
+    port = free_port()
     told = {
         "PORT": str(port),
         "K_SERVICE": "hello",

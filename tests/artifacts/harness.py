@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests import parts
+from tests.ports import free_port
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -49,18 +50,10 @@ class Lambda:
                 pytest.fail(f"{error}: {error.read().decode()}\n{self.log.read_text()}")
 
 
-def free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-
-
 @contextlib.contextmanager
 def emulated(tree: Path, root: Path, handler: str, log: Path) -> Iterator[Lambda]:
     """Run an unpacked artifact at /var/task of a root; the emulator itself executes its bootstrap."""
-    port, api = free_ports(2)
+    port, api = free_port(), free_port()
     command = parts.in_root(
         root,
         (parts.need(f"rie-{parts.HOST}"), "/rie/aws-lambda-rie"),

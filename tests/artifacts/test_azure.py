@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests import parts, standalone
-from tests.artifacts.harness import free_ports, package, wait_for
+from tests.artifacts.harness import package, wait_for
+from tests.ports import free_port
 
 # Making the parts may include downloads.
 pytestmark = pytest.mark.timeout(300)
@@ -45,7 +46,7 @@ def unzipped(tmp_path_factory):
 def hosted(tree: Path, root: Path, log: Path):
     """Start what host.json names, with the environment that the host gives."""
     described = json.loads((tree / "host.json").read_text())["customHandler"]["description"]
-    (port,) = free_ports(1)
+    port = free_port()
     environment = {
         "FUNCTIONS_CUSTOMHANDLER_PORT": str(port),
         "FUNCTIONS_APP_ROOT_PATH": PLACE,

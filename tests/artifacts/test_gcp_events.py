@@ -9,7 +9,8 @@ import pytest
 from tests import parts
 from tests.artifacts import containers
 from tests.artifacts.containers import package, polyfn, serving, started, unpack
-from tests.artifacts.harness import REPOSITORY, free_ports
+from tests.artifacts.harness import REPOSITORY
+from tests.ports import free_port
 
 # Making a bundle takes its time.
 pytestmark = pytest.mark.timeout(300)
@@ -92,7 +93,7 @@ def test_source_runs_with_a_plain_python(tmp_path):
     assert (made / "Procfile").read_text() == "web: python main.py\n"
     assert (made / ".python-version").read_text() == f"{version}\n"
     assert not (made / "python").exists()
-    [port] = free_ports(1)
+    port = free_port()
     with started([sys._base_executable, str(made / "main.py")], port, tmp_path / "log") as service:
         assert service.ask("POST", "/hello_model", {"name": "Ada"}) == (200, b'{"message":"hello, Ada"}')
         assert service.end() == 0, service.log.read_text()

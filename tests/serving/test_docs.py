@@ -7,7 +7,8 @@ import subprocess
 import sys
 from http.client import HTTPConnection
 
-from tests.serving.conftest import ROOT, eventually, free_port, listens
+from tests.ports import free_port
+from tests.serving.conftest import ROOT, eventually, listens
 
 BLOCK = re.compile(r"^```python\n(import itertools\n.*?)^```$", re.MULTILINE | re.DOTALL)
 

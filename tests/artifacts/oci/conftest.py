@@ -17,6 +17,7 @@ from polyfn.toolchain.artifacts.oci import image
 from polyfn.toolchain.artifacts.oci.image import ImageSpec
 from polyfn.toolchain.artifacts.oci.layers import LayerSpec
 from tests import parts
+from tests.ports import free_port
 
 EPOCH = 1_700_000_000
 
@@ -124,11 +125,6 @@ class Registry:
             for one in lines
             if "http.response.status" in one
         ]
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
 
 
 @contextlib.contextmanager

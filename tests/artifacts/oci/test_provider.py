@@ -46,6 +46,10 @@ def block(name):
     return body
 
 
+def runtime(name):
+    return block(f"polyfn_tarball/runtime/{name}.py").replace("polyfn_tarball", "polyfn_crate")
+
+
 @pytest.fixture
 def crate(tmp_path, monkeypatch):
     with installed_at(tmp_path / "site", monkeypatch) as site:
@@ -55,7 +59,7 @@ def crate(tmp_path, monkeypatch):
             "polyfn_crate.provider": PROVIDER,
             "polyfn_crate.runtime.__init__": "",
             "polyfn_crate.package": block("polyfn_crate/package.py"),
-            "polyfn_crate.runtime.start": block("polyfn_tarball/runtime/start.py"),
+            **{f"polyfn_crate.runtime.{name}": runtime(name) for name in ("start", "lines")},
         }
         site.install("polyfn-crate", modules, providers={"crate": "polyfn_crate.provider"})
         (site.root / "one.py").write_text(ONE)

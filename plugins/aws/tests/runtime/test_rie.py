@@ -10,6 +10,7 @@ import urllib.request
 import pytest
 
 from polyfn_aws.runtime.loop import LIMIT
+from tests.ports import free_port
 
 CODE = """
 import polyfn
@@ -34,11 +35,6 @@ def main(event, context):
         raise ValueError(event["fail"])
     return {"message": f"hello, {event['name']}", "left": context.remaining(), "cold": context.cold_start}
 """
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
 
 
 class Emulated:

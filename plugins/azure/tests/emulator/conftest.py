@@ -15,6 +15,7 @@ import pytest
 from polyfn.toolchain.provider import Emulation, NoSettings
 from polyfn_azure.emulator import emulate
 from tests.parts import need
+from tests.ports import free_port
 
 HERE = Path(__file__).parent
 HTTP = [
@@ -122,12 +123,6 @@ def nothing_left():
 @pytest.fixture
 def run():
     return lambda work: asyncio.run(asyncio.wait_for(work, 60))
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
 
 
 @pytest.fixture(scope="session")

@@ -291,7 +291,7 @@ def test_what_is_no_app_is_refused(bench, run, tmp_path):
 
 
 def test_port_of_host_json(bench, run):
-    from .conftest import free_port
+    from tests.ports import free_port
 
     port = free_port()
     source = "serve(lambda request: request.reply(os.environ['FUNCTIONS_CUSTOMHANDLER_PORT']))"

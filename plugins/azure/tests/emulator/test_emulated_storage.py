@@ -354,7 +354,7 @@ def test_without_a_connection_nothing_is_polled(bench, run):
 
 
 def test_an_account_that_cannot_be_reached(bench, run):
-    from .conftest import free_port
+    from tests.ports import free_port
 
     place = f"http://127.0.0.1:{free_port()}/a"
     told = f"AccountName=a;AccountKey=aGk=;QueueEndpoint={place};BlobEndpoint={place}"

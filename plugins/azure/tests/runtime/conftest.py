@@ -4,7 +4,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import textwrap
@@ -16,6 +15,7 @@ from hypothesis import settings as profiles
 
 import polyfn
 import polyfn_azure
+from tests.ports import free_port
 
 # A busy machine is no failure: what is slow here is an import on the first example.
 if profiles.get_current_profile_name() == "default":
@@ -34,12 +34,6 @@ ID = "5c1a2b3c-0000-4000-8000-000000000001"
 HOST = {"X-Azure-Functions-HostVersion": "4.1041.0.0", "X-Azure-Functions-InvocationId": ID}
 AGENT = "Azure-Functions-Host/4.1041.0.0"
 JSON = "application/json; charset=utf-8"
-
-
-def free_port():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
 
 
 def nest(value):

@@ -15,6 +15,7 @@ import pytest
 
 import polyfn
 import polyfn_gcp
+from tests.ports import free_port
 
 ROOTS = [str(Path(polyfn.__file__).parent.parent), str(Path(polyfn_gcp.__file__).parent.parent)]
 START = """
@@ -23,12 +24,6 @@ sys.path[:0] = {roots!r} + [{app!r}]
 from polyfn_gcp.runtime.start import main
 main({{"functions": {functions!r}, "default": None, "settings": {settings!r}, "root": {app!r}}})
 """
-
-
-def free_port():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
 
 
 class Program:
