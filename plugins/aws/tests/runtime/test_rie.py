@@ -1,5 +1,6 @@
 """The same runtime under the real Runtime Interface Emulator."""
 
+import contextlib
 import json
 import signal
 import socket
@@ -58,9 +59,15 @@ class Emulated:
 
 @pytest.fixture
 def emulated(rie, tmp_path, platform, request):
+    with behind(rie, tmp_path, platform, getattr(request, "param", "main")) as one:
+        yield one
+
+
+@contextlib.contextmanager
+def behind(rie, tmp_path, platform, name="main"):
     (tmp_path / "app.py").write_text(CODE % str(tmp_path / "stopped"))
     start = {"provider": "aws", "project": "t", "root": str(tmp_path), "settings": {}}
-    start |= {"functions": {"main": "app", "streams": "app"}, "default": getattr(request, "param", "main")}
+    start |= {"functions": {"main": "app", "streams": "app"}, "default": name}
     (tmp_path / "start.py").write_text(
         f"import sys\nsys.path[:0] = {[str(tmp_path), *platform.PATHS]!r}\n"
         f"from polyfn_aws.runtime.start import main\nmain({start!r})\n"
@@ -112,14 +119,25 @@ def test_the_largest_response_that_fits(emulated):
     assert len(emulated.invoke({"size": LIMIT - 2})) == LIMIT - 2
 
 
-def test_stop_hooks_run_on_sigterm(emulated):
-    assert emulated.invoke({"name": "a"})["message"] == "hello, a"
-    emulated.process.send_signal(signal.SIGTERM)
+def test_stop_hooks_run_on_sigterm(rie, tmp_path, platform):
+    # The emulator kills soon after it has told: on a busy machine, before the hook has its turn.
+    for attempt in ("first", "second", "third"):
+        (tmp_path / attempt).mkdir()
+        with behind(rie, tmp_path / attempt, platform) as emulated:
+            assert emulated.invoke({"name": "a"})["message"] == "hello, a"
+            emulated.process.send_signal(signal.SIGTERM)
+            if stopped(tmp_path / attempt / "stopped"):
+                return
+    pytest.fail("the stop hook did not run")
+
+
+def stopped(told):
     until = time.monotonic() + 5
-    told = emulated.folder / "stopped"
     while not (told.exists() and told.read_text() == "stopped"):
-        assert time.monotonic() < until, "the stop hook did not run"
+        if time.monotonic() > until:
+            return False
         time.sleep(0.02)
+    return True
 
 
 @pytest.mark.parametrize("emulated", ["streams"], indirect=True)
