@@ -6,6 +6,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from polyfn.toolchain.emulation.http1 import serve
+from polyfn.toolchain.emulation.journal import Journal
+from polyfn.toolchain.emulation.request_event import RequestEvent
 from polyfn.toolchain.emulation.unpacked import unpacked
 from polyfn.toolchain.errors import EmulationError, EventFileError
 from polyfn.toolchain.provider import Emulation, Emulator, Invoked
@@ -16,11 +18,10 @@ from polyfn_azure.emulator.command import command
 from polyfn_azure.emulator.configuration import Configuration, configuration
 from polyfn_azure.emulator.encoding import envelope
 from polyfn_azure.emulator.environment import environment, refuse_reserved
-from polyfn_azure.emulator.event import EnvelopeEvent, RequestEvent, native_event
+from polyfn_azure.emulator.event import EnvelopeEvent, native_event
 from polyfn_azure.emulator.front import Front
 from polyfn_azure.emulator.host import Host
 from polyfn_azure.emulator.invocation import Invoker, Outcome
-from polyfn_azure.emulator.journal import Journal
 from polyfn_azure.emulator.keys import Keys
 from polyfn_azure.emulator.outputs import Outputs
 from polyfn_azure.emulator.queue_poll import queue_settings

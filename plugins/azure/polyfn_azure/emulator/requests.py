@@ -2,8 +2,8 @@
 
 from collections.abc import AsyncIterator
 
+from polyfn.toolchain.emulation.request_event import RequestEvent
 from polyfn.toolchain.emulation.upstream import Broken, Unreachable, Upstream
-from polyfn_azure.emulator.event import RequestEvent
 from polyfn_azure.emulator.headers import Pairs
 
 

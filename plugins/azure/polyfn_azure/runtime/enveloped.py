@@ -80,7 +80,7 @@ class Function:
                 return await _deliver(self.invoker, events, invocation, context)
         else:
             events = [] if events is None else [events]
-        from polyfn_azure.runtime.single import run
+        from polyfn.runtime.single import run
 
         return await run(self.invoker, events, context)
 

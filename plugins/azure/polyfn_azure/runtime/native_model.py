@@ -174,7 +174,7 @@ async def _run(
         from polyfn.runtime.serving import deliver
 
         return [message.error for message in await deliver(invoker, events, context, native=given)]
-    from polyfn_azure.runtime.single import run
+    from polyfn.runtime.single import run
 
     return [*await run(invoker, [events], context)]
 

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from polyfn.toolchain.emulation.request_event import RequestEvent
 from polyfn.toolchain.emulation.upstream import Broken, Unreachable, Upstream
 from polyfn.toolchain.provider import Invoked
-from polyfn_gcp.emulator.event import RequestEvent
 from polyfn_gcp.emulator.senders import Sender, sender_of
 
 #: Seconds between two deliveries: at least, and at most, however long the sender would wait.

@@ -6,16 +6,16 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
 from polyfn.toolchain.emulation.http1 import serve
+from polyfn.toolchain.emulation.journal import Journal
+from polyfn.toolchain.emulation.request_event import RequestEvent, request_event
 from polyfn.toolchain.errors import EmulationError
 from polyfn.toolchain.provider import Emulation, Emulator, Invoked
 from polyfn_gcp.emulator.configuration import Configuration, configuration
 from polyfn_gcp.emulator.delivery import Delivery
 from polyfn_gcp.emulator.environment import refuse_reserved
-from polyfn_gcp.emulator.event import RequestEvent, request_event
 from polyfn_gcp.emulator.front import Front
 from polyfn_gcp.emulator.image import opened
 from polyfn_gcp.emulator.job import Job
-from polyfn_gcp.emulator.journal import Journal
 from polyfn_gcp.emulator.launch import sandbox
 from polyfn_gcp.emulator.revision import Revision
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from polyfn_gcp.emulator.event import RequestEvent
+from polyfn.toolchain.emulation.request_event import RequestEvent
 
 #: What Pub/Sub takes for an acknowledgement. Every other status, 4xx included, brings the message again.
 ACKNOWLEDGED = frozenset((102, 200, 201, 202, 204))

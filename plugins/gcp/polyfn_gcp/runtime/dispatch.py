@@ -230,7 +230,7 @@ async def _run(
     if invoker.declaration.trigger.delivers == "messages":
         native = events[0].native if len(events) == 1 else request
         return await _deliver(invoker, events, context, native)
-    from polyfn_gcp.runtime.single import run
+    from polyfn.runtime.single import run
 
     return [*await run(invoker, events, context)]
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from polyfn.toolchain.emulation.request_event import RequestEvent, request_event
 from polyfn.toolchain.errors import EventFileError
-from polyfn_gcp.emulator.event import RequestEvent, request_event
 from polyfn_gcp.emulator.senders import CLIENT, EVENTARC, PUBSUB, SCHEDULER, TASKS, sender_of
 
 PUSH = {

@@ -224,9 +224,9 @@ EVENTS = {"answers", "dispatch", "verify"}
         ("Queue('q')", {"x-cloudtasks-queuename": "q"}, b"{}",
          EVENTS | {"cloudevents", "pubsub", "queues", "topics"}),
         ("Topic('t')", {}, PUSH, EVENTS | {"cloudevents", "pubsub", "topics"}),
-        ("Events()", CE, b"{}", EVENTS | {"cloudevents", "events", "pubsub", "single"}),
+        ("Events()", CE, b"{}", EVENTS | {"cloudevents", "events", "pubsub"}),
         ("Schedule('0 6 * * *')", {"x-cloudscheduler": "true"}, b"",
-         EVENTS | {"cloudevents", "pubsub", "schedule", "single"}),
+         EVENTS | {"cloudevents", "pubsub", "schedule"}),
     ],
 )  # fmt: skip
 def test_only_what_the_trigger_needs_is_imported(made, headers, body, wanted):

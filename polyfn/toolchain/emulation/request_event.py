@@ -1,4 +1,4 @@
-"""The native event of Cloud Run: an HTTP request, written as JSON.
+"""A native event of platforms that speak HTTP: a request, written as JSON.
 
     {"method": "POST", "path": "/", "headers": [["Content-Type", "text/plain"]], "body": "text"}
 
@@ -50,13 +50,23 @@ class RequestEvent:
 
 
 def request_event(event: bytes) -> RequestEvent:
-    """Read a native event. Raises EventFileError."""
-    try:
-        told = json.loads(event)
-    except (ValueError, RecursionError) as error:
-        raise EventFileError(f"the event is not JSON: {error}", hint=_HINT) from None
+    """Read an event that is a request. Raises EventFileError."""
+    told = parsed(event, _HINT)
     if not isinstance(told, dict):
         raise EventFileError("the event is not an object that describes a request", hint=_HINT)
+    return described(told)
+
+
+def parsed(event: bytes, hint: str) -> Any:
+    """Decode an event that is JSON. Raises EventFileError with this hint."""
+    try:
+        return json.loads(event)
+    except (ValueError, RecursionError) as error:
+        raise EventFileError(f"the event is not JSON: {error}", hint=hint) from None
+
+
+def described(told: dict[str, Any]) -> RequestEvent:
+    """Make the request that an object describes. Raises EventFileError."""
     if unknown := [key for key in told if key not in KEYS]:
         raise EventFileError(f"the event has the unknown key {unknown[0]!r}", hint=f"keys: {', '.join(KEYS)}")
     method, path = told.get("method", "POST"), told.get("path", "/")
